@@ -1,0 +1,59 @@
+# One command a task. On a fresh machine: `make run` and `make test` do all the set-up they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run demo test check lock format kills bench clean
+
+run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR_PORT and the like change it)
+	@$(BIN)/avizor init
+	@exec $(BIN)/avizor serve --migrate --apply
+
+demo: .venv/run.stamp           ## an invented brand's crisis, from the first feed to the Slack message, in two minutes
+	@exec $(BIN)/python -m demo
+
+test: .venv/dev.stamp           ## every test, PostgreSQL included
+	@$(BIN)/pytest
+
+check: .venv/dev.stamp          ## formatting, lint, types, floors, migrations = tables, dependencies, docs, Dockerfile
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.schema
+	$(BIN)/deptry .
+	$(BIN)/vulture
+	$(BIN)/pytest tests/test_docs.py
+	$(BIN)/hadolint Dockerfile
+
+kills: .venv/dev.stamp          ## kill -9 of the whole service, 120 times: nothing lost, repeats with the same key
+	$(BIN)/python -m tests.kills --kills 120
+
+bench: .venv/dev.stamp          ## the benchmarks, each beside its rival in the same run
+	$(BIN)/python benchmarks/match.py
+	$(BIN)/python benchmarks/vader.py
+	$(BIN)/python benchmarks/pipeline.py
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:                           ## pin anew; hashes, and no index address
+	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) pyproject.toml --group build -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) pyproject.toml --group build --group dev -o requirements-dev.lock
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.lock pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock .venv/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
