@@ -1,0 +1,6 @@
+"""The roof: settings, words, query language, sentiment, storage, the walks, scheduler, API, pages, command line.
+
+    cli > demo > main > api | web > scheduler > pipeline | config > storage > tables > sentiment | query ... > model, settings
+
+Imports run downwards only, and from here to the wings (`collectors`, `alerts`), never back. `make check` holds the floors.
+"""

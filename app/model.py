@@ -1,0 +1,115 @@
+"""The words of the roof: who is watched, and what was heard. Pure data, no behaviour that needs a clock or a database.
+
+The wings own the rest of the glossary: `Post`, `Source` in `collectors.base`; `Spike`, `Incident`, `Alert`, `Channel` in
+`alerts`. The table of words is in README.md.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Label = Literal["negative", "neutral", "positive", "unknown"]
+LABELS: tuple[Label, ...] = ("negative", "neutral", "positive", "unknown")
+
+Origin = Literal["file", "api"]
+Role = Literal["viewer", "responder", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words that drove a sentiment: `text[start:end]` of the scored text, weight > 0 pulls towards positive."""
+
+    start: int
+    end: int
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The language of one text: a two- or three-letter code and how sure we are in 0..1; None = none that is enabled."""
+
+    code: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """Tone of one text. `score` is in -1..1 and None when the label is unknown; unknown is never counted as neutral.
+
+    `probabilities` are (negative, neutral, positive) and sum to 1, or None where the scorer has none.
+    """
+
+    label: Label
+    score: float | None
+    scorer: str
+    language: str | None = None
+    language_confidence: float | None = None
+    probabilities: tuple[float, float, float] | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """Whom we watch. `slug` is its id outside; `channels` are channel slugs, empty = every enabled channel."""
+
+    id: int
+    slug: str
+    name: str
+    query: str
+    language: str = "es"
+    time_zone: str = "UTC"
+    competitor: bool = False
+    channels: tuple[str, ...] = ()
+    origin: Origin = "file"
+    archived_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A post that a brand's query matched, with its sentiment, as read back from storage.
+
+    `story_id` is the id of the first post with this text; `copy` says that this one is not it.
+    """
+
+    brand: str
+    post_id: int
+    source: str
+    title: str
+    text: str
+    url: str | None
+    author: str | None
+    site: str | None
+    published_at: datetime
+    fetched_at: datetime
+    sentiment: Sentiment
+    story_id: int
+    copy: bool
+    backfill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A caller of the API. `brands` are slugs; None = every brand. The secret is never kept, only its SHA-256."""
+
+    id: str
+    name: str
+    role: Role
+    brands: tuple[str, ...] | None
+    created_at: datetime
+    last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MentionFilter:
+    """What a reader of mentions asked for; None = any. `brands` limits to what the key may see (None = all)."""
+
+    brands: tuple[str, ...] | None = None
+    labels: tuple[Label, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+    text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
