@@ -5,7 +5,7 @@ WORKDIR /srv/avizor
 RUN python -m venv /srv/venv
 COPY requirements.lock ./
 RUN /srv/venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md avizor.example.toml ./
 COPY app app
 COPY collectors collectors
 COPY alerts alerts
@@ -23,9 +23,9 @@ ENV PATH=/srv/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     AVIZOR_HOST=0.0.0.0 \
-    AVIZOR_DATA_DIR=/data \
-    AVIZOR_CONFIG=/data/avizor.toml
-WORKDIR /srv/avizor
+    AVIZOR_DATA_DIR=/data
+# avizor.toml is looked for here; `docker run ... init` writes one to start from
+WORKDIR /data
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000

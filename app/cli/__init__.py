@@ -1,0 +1,223 @@
+"""avizor, the command line: the service, and every step of it by hand.
+
+Data goes to stdout, words for a person to stderr. The exit status is 0 done, 1 failed or 2 asked wrongly.
+The rooms are imported inside the commands, so that `avizor --help` answers at once.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from app.cli.refusal import FAILED, told
+
+FileName = Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is stdin.", show_default=False)]
+
+commands = typer.Typer(
+    name="avizor",
+    help="Hears what is said about a brand, and wakes the right person when it turns.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+key_commands = typer.Typer(help="Keys of the API.", no_args_is_help=True)
+channel_commands = typer.Typer(help="Where alerts go.", no_args_is_help=True)
+commands.add_typer(key_commands, name="keys")
+commands.add_typer(channel_commands, name="channels")
+
+
+def main() -> None:
+    commands(prog_name="avizor")
+
+
+# ── the service ──────────────────────────────────────────────────────────────
+
+
+@commands.command()
+@told
+def serve(
+    migrate: Annotated[bool, typer.Option("--migrate", help="Bring the database to this version first.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply avizor.toml first, if it is there.")] = False,
+) -> None:
+    """Run scheduler, API and pages until stopped."""
+    from app.cli import service
+
+    service.serve(migrate=migrate, apply=apply)
+
+
+@commands.command("demo")
+@told
+def play(
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the pages up afterwards, until Ctrl-C.")] = False,
+) -> None:
+    """Play an invented brand's crisis through the real service, in two minutes. Needs no network and keeps nothing."""
+    from app.cli import demo
+
+    demo.demo(stay=stay)
+
+
+@commands.command()
+@told
+def migrate() -> None:
+    """Bring the database to the tables of this version."""
+    from app.cli import rooms
+
+    rooms.migrate()
+
+
+# ── the configuration ────────────────────────────────────────────────────────
+
+
+@commands.command()
+@told
+def init() -> None:
+    """Write an avizor.toml to start from, unless there is one."""
+    from app.cli import configuration
+
+    configuration.init()
+
+
+@commands.command()
+@told
+def plan() -> None:
+    """Print what applying avizor.toml would change. Changes nothing."""
+    from app.cli import configuration
+
+    configuration.plan()
+
+
+@commands.command()
+@told
+def apply() -> None:
+    """Make what is stored what avizor.toml says, all of it or nothing."""
+    from app.cli import configuration
+
+    configuration.apply()
+
+
+# ── the walks ────────────────────────────────────────────────────────────────
+
+
+@commands.command()
+@told
+def collect() -> None:
+    """Ask every source that is due, once, and store what it says."""
+    from app.cli import walks
+
+    _exit(walks.collect())
+
+
+@commands.command()
+@told
+def watch() -> None:
+    """Judge every brand that is due, once: open, escalate or resolve its incident."""
+    from app.cli import walks
+
+    _exit(walks.watch())
+
+
+@commands.command()
+@told
+def deliver() -> None:
+    """Send every alert that is due, once."""
+    from app.cli import walks
+
+    _exit(walks.deliver())
+
+
+# ── the steps, on plain files ────────────────────────────────────────────────
+
+
+@commands.command()
+@told
+def parse(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="The kind of source, such as rss.", show_default=False)],
+    file: FileName,
+    url: Annotated[str, typer.Option(help="Where the answer came from.")] = "https://example.org/",
+    content_type: Annotated[str | None, typer.Option(help="What the server called it; by default guessed.")] = None,
+) -> None:
+    """Read a saved answer of a source. Prints one Post a line, as JSON."""
+    from app.cli import answers
+
+    answers.parse(kind, file, url, content_type)
+
+
+@commands.command()
+@told
+def match(file: FileName) -> None:
+    """Try the queries of avizor.toml on Posts, one a line as JSON. Prints each with the brands that it mentions."""
+    from app.cli import matches
+
+    matches.match(file)
+
+
+@commands.command()
+@told
+def score(
+    file: FileName,
+    language: Annotated[str | None, typer.Option(help="The language of every line; by default found.")] = None,
+    tier: Annotated[str, typer.Option(help="Who listens; all is what the service uses.")] = "all",
+) -> None:
+    """Hear the tone of texts, one a line. Prints one Sentiment a line, as JSON."""
+    from app.cli import scores
+
+    scores.score(file, language, tier)
+
+
+# ── keys and channels ────────────────────────────────────────────────────────
+
+
+@key_commands.command("create")
+@told
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose it is, or what for.", show_default=False)],
+    role: Annotated[
+        Literal["viewer", "responder", "admin"], typer.Option(help="What it may do: read, act on incidents, or all.")
+    ] = "viewer",
+    brand: Annotated[list[str] | None, typer.Option(help="A brand that it covers; repeatable. Default: all.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How long it lives. Default: until revoked.")] = None,
+) -> None:
+    """Make a key and print it, once: only its hash is kept."""
+    from app.cli import keys
+
+    keys.create(name, role, tuple(brand or ()), days)
+
+
+@key_commands.command("list")
+@told
+def list_keys() -> None:
+    """Every key, without the key itself."""
+    from app.cli import keys
+
+    keys.show()
+
+
+@key_commands.command("revoke")
+@told
+def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", show_default=False)]) -> None:
+    """Make a key useless, at once and for good."""
+    from app.cli import keys
+
+    keys.revoke(key_id)
+
+
+@channel_commands.command("list")
+@told
+def list_channels() -> None:
+    """Every channel, without its secrets."""
+    from app.cli import channels
+
+    channels.show()
+
+
+@channel_commands.command("test")
+@told
+def test_channel(name: Annotated[str, typer.Argument(metavar="NAME", help="The channel's slug.")]) -> None:
+    """Send a test, marked as one, and say whether it arrived."""
+    from app.cli import channels
+
+    channels.test(name)
+
+
+def _exit(done: bool) -> None:
+    if not done:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,64 @@
+"""match: Posts in, one a line; the same out, with the brands of avizor.toml whose queries they match, and where."""
+
+from dataclasses import asdict, replace
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from app import query
+from app.cli.languages import load_listening_settings
+from app.cli.paper import numbered_lines, put_json
+from app.cli.refusal import Refusal
+from app.cli.spans import spans
+from app.config import load_brands
+from app.config_file import dotted, faults, in_words
+from app.language import Languages
+from app.pipeline.digest import Watched, spoken
+from app.settings import config_path
+from collectors.base import Post
+
+POST = TypeAdapter(Post)
+
+
+def match(file: str) -> None:
+    """Print each Post with the brands that it mentions, and where the words of their queries stand in it."""
+    languages = Languages(load_listening_settings().languages)
+    brands = [replace(brand, id=number) for number, brand in enumerate(load_brands(config_path()))]
+    watched = Watched.compile(brands)
+    expressions = [query.parse(brand.query) for brand in brands]
+    for number, line in numbered_lines(file):
+        if line.strip():
+            post = read_post(line, file, number)
+            found = sorted(watched.index.match(document_of(post, languages)))
+            mentions = [{"brand": brands[at].slug, "spans": spans(expressions[at], texts_of(post))} for at in found]
+            put_json({**asdict(post), "mentions": mentions})
+
+
+def read_post(line: str, file: str, number: int) -> Post:
+    """A Post of a JSON line; only a text or a title is needed. Raises `Refusal` with the line's number."""
+    try:
+        values = orjson.loads(line)
+        if not isinstance(values, dict) or not (values.get("text") or values.get("title")):
+            raise Refusal(f"{file}:{number}: is not a Post: a JSON object with a text or a title")
+        return POST.validate_python({"id": f"{file}:{number}", "title": "", "text": "", **values})
+    except orjson.JSONDecodeError as error:
+        raise Refusal(f"{file}:{number}: is not JSON: {error.msg}") from None
+    except ValidationError as error:
+        fault = faults(error)[0]
+        raise Refusal(f"{file}:{number}: {dotted(fault['loc'])}: {in_words(fault, ())}") from None
+
+
+def document_of(post: Post, languages: Languages) -> query.Document:
+    """A Post as the queries see it, where no source is known."""
+    return query.Document(
+        title="" if post.reply else post.title,
+        text=post.text,
+        site=urlsplit(post.url or "").hostname,
+        author=post.author,
+        language=lambda: languages.identify(spoken(post), post.language).code,
+    )
+
+
+def texts_of(post: Post) -> dict[str, str]:
+    return {"title": "" if post.reply else post.title, "text": post.text, "author": post.author or ""}
