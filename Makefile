@@ -2,14 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo test check lock format kills bench clean
+.PHONY: run demo test check lock format kills real bench clean
 
 run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR_PORT and the like change it)
 	@$(BIN)/avizor init
 	@exec $(BIN)/avizor serve --migrate --apply
 
 demo: .venv/run.stamp           ## an invented brand's crisis, from the first feed to the Slack message, in two minutes
-	@exec $(BIN)/python -m demo
+	@exec $(BIN)/avizor demo
 
 test: .venv/dev.stamp           ## every test, PostgreSQL included
 	@$(BIN)/pytest
@@ -19,7 +19,8 @@ check: .venv/dev.stamp          ## formatting, lint, types, floors, migrations =
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m tests.schema
+	@folder=$$(mktemp -d) && export AVIZOR_CONFIG= AVIZOR_DATABASE_URL=sqlite:///$$folder/check.db \
+	    && $(BIN)/alembic upgrade head && $(BIN)/alembic check; status=$$?; rm -r $$folder; exit $$status
 	$(BIN)/deptry .
 	$(BIN)/vulture
 	$(BIN)/pytest tests/test_docs.py
@@ -27,6 +28,10 @@ check: .venv/dev.stamp          ## formatting, lint, types, floors, migrations =
 
 kills: .venv/dev.stamp          ## kill -9 of the whole service, 120 times: nothing lost, repeats with the same key
 	$(BIN)/python -m tests.kills --kills 120
+
+SHARED ?= ../shared
+real: .venv/dev.stamp           ## real feeds and recorded answers through the running service; needs data that is not in here
+	$(BIN)/python -m tests.real_input $(SHARED)
 
 bench: .venv/dev.stamp          ## the benchmarks, each beside its rival in the same run
 	$(BIN)/python benchmarks/match.py

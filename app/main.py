@@ -1,0 +1,139 @@
+"""Everything is put together here, once: rooms are made, handed to each other, and closed in the opposite order.
+
+make_service(settings) -> Service      the walks, for the command line and for `make_app`
+make_app(settings) -> FastAPI          the API, the pages and the scheduler around a Service
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+from fastapi import FastAPI
+
+from alerts.spike import Policy
+from app import api, web
+from app.api.deps import Deps
+from app.clock import Clock, utc_now
+from app.language import Languages
+from app.pipeline import Collect, Deliver, Watch
+from app.scheduler import Scheduler
+from app.sentiment import make_scorer
+from app.settings import Settings
+from app.storage import Storage, open_storage
+from app.vault import Vault, open_vault
+from collectors.guard import GuardedTransport
+from collectors.sandbox import Sandbox
+
+VERSION = "0.1.0"
+
+COLLECT_EVERY_S = 1.0
+WATCH_EVERY_S = 5.0
+DELIVER_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The three walks over one storage. An async context manager: leaving it closes everything."""
+
+    settings: Settings
+    storage: Storage
+    vault: Vault
+    clock: Clock
+    collect: Collect
+    watch: Watch
+    deliver: Deliver
+    _http: httpx.AsyncClient
+    _sandbox: Sandbox
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.collect.stop()
+        await self.deliver.stop()
+        await asyncio.to_thread(self._sandbox.close)
+        await self._http.aclose()
+        self.storage.close()
+
+
+def open_rooms(settings: Settings) -> tuple[Storage, Vault]:
+    """Storage and the vault that seals its secrets. Raises `StorageError` or `VaultError` in words."""
+    vault = open_vault(settings)
+    return open_storage(settings.database_url, vault), vault
+
+
+def make_service(settings: Settings, *, clock: Clock = utc_now) -> Service:
+    """Storage, the outbound client, the parsing children, and the walks over them. Raises as `open_rooms`."""
+    storage, vault = open_rooms(settings)
+    http = make_client(settings)
+    sandbox = Sandbox(workers=settings.parse_workers)
+    owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+    collect = Collect(
+        storage=storage,
+        http=http,
+        sandbox=sandbox,
+        languages=Languages(settings.languages),
+        scorer=make_scorer(settings.languages),
+        clock=clock,
+        owner=owner,
+        hands=settings.collect_concurrency,
+    )
+    watch = Watch(storage=storage, clock=clock, policy=Policy(), public_url=settings.public_url)
+    deliver = Deliver(storage=storage, http=http, clock=clock, owner=owner, public_url=settings.public_url)
+    return Service(settings, storage, vault, clock, collect, watch, deliver, http, sandbox)
+
+
+def make_client(settings: Settings) -> httpx.AsyncClient:
+    """The one client through which everything leaves: guarded on connect, no proxy, no redirects of its own."""
+    contact = f" (+{settings.contact})" if settings.contact else ""
+    return httpx.AsyncClient(
+        transport=GuardedTransport(allow_networks=settings.allow_networks, allow_ports=settings.allow_ports),
+        headers={"User-Agent": f"Avizor/{VERSION}{contact}"},
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def make_scheduler(service: Service) -> Scheduler:
+    """The walks at their paces. `collect` and `deliver` only claim at a tick: nobody waits for a slow one."""
+    scheduler = Scheduler()
+    scheduler.every(COLLECT_EVERY_S, "collect", service.collect.tick)
+    scheduler.every(WATCH_EVERY_S, "watch", lambda: asyncio.to_thread(service.watch.run))
+    scheduler.every(DELIVER_EVERY_S, "deliver", service.deliver.tick)
+    return scheduler
+
+
+def make_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """The API, the pages and the scheduler around a service, as one ASGI app. Nothing runs before its start-up."""
+    service = make_service(settings, clock=clock)
+    scheduler = make_scheduler(service)
+    deps = Deps(
+        settings=settings,
+        storage=service.storage,
+        vault=service.vault,
+        clock=clock,
+        change_incident=service.watch.by_hand,
+        test_channel=service.deliver.test,
+        tick_age_s=scheduler.tick_age_s,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with service:
+            scheduler.start()
+            try:
+                yield
+            finally:
+                await scheduler.stop()
+
+    app = FastAPI(title="Avizor", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    api.install_problems(app)
+    api.install_headers(app)
+    app.include_router(api.make_router(deps))
+    app.include_router(web.make_router(deps))
+    return app

@@ -1,0 +1,167 @@
+"""The walk from the outbox to a person.
+
+    claim | render | send  > delivery, attempt
+
+At least once, in order per incident and channel, with the same key on every try. What cannot be delivered becomes a
+dead letter, and the dead letter is itself an alarm: it goes through the other channels, in the transaction that
+buries it.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import httpx
+
+from alerts import NOTIFIERS, dossier, retry
+from alerts.base import Alert, Channel, NotifyError
+from app.clock import Clock
+from app.pipeline.hands import Hands
+from app.storage import Storage
+from app.storage.records import Delivery, LeaseLost, NewDelivery, Outcome
+
+log = logging.getLogger(__name__)
+
+
+class NoSuchChannel(LookupError):
+    """There is no channel with this slug."""
+
+
+@dataclass(slots=True)
+class DeliverReport:
+    """What one walk did, in numbers."""
+
+    tried: int = 0
+    delivered: int = 0
+    retried: int = 0
+    dead: int = 0
+
+
+class Deliver:
+    """The deliver walk. `tick` claims what free hands can carry and returns; `run` tries all that is due."""
+
+    def __init__(
+        self, *, storage: Storage, http: httpx.AsyncClient, clock: Clock, owner: str, public_url: str, hands: int = 16
+    ) -> None:
+        self._storage = storage
+        self._http = http
+        self._clock = clock
+        self._owner = owner
+        self._public_url = public_url
+        self._hands = Hands(hands)
+        self.report = DeliverReport()
+
+    async def tick(self) -> int:
+        """Claim as many due deliveries as there are free hands. A slow target holds its own hands, nobody else's."""
+        return await self._take(self._clock())
+
+    async def run(self) -> DeliverReport:
+        """Try everything that is due now, each once, and wait for the answers."""
+        self.report = DeliverReport()
+        now = self._clock()
+        while await self._take(now):
+            await self._hands.rest()
+        return self.report
+
+    async def stop(self) -> None:
+        """Let what is on its way arrive: a send is bounded to 15 s, and its answer is worth waiting for."""
+        await self._hands.rest()
+
+    async def attempt(self, delivery: Delivery) -> None:
+        """One try: send, and write down how it went."""
+        self.report.tried += 1
+        alert = replace(dossier.from_json(delivery.alert), repeat=delivery.attempts > 0 or delivery.uncertain)
+        began = time.monotonic()
+        error = await self._send(delivery.channel, alert)
+        duration_ms = round((time.monotonic() - began) * 1000)
+        try:
+            await asyncio.to_thread(self._finish, delivery, alert, error, duration_ms, self._clock())
+        except LeaseLost:
+            log.warning("delivery %s: its lease ended before the answer came, another worker has it now", delivery.key)
+
+    async def test(self, slug: str) -> None:
+        """Send a marked test through one channel, now. Raises `NoSuchChannel`; `NotifyError` if it did not arrive."""
+        channel = await asyncio.to_thread(self._storage.channels.get, slug)
+        if channel is None:
+            raise NoSuchChannel(slug)
+        key = f"test.{secrets.token_hex(8)}.{slug}"
+        error = await self._send(channel, dossier.test_alert(channel, key, self._clock(), self._public_url))
+        if error:
+            raise error
+
+    async def _take(self, now: datetime) -> int:
+        if self._hands.free <= 0:
+            return 0
+        claimed = await asyncio.to_thread(self._storage.deliveries.claim, now, self._hands.free, self._owner)
+        for delivery in claimed:
+            self._hands.take(self.attempt(delivery))
+        return len(claimed)
+
+    async def _send(self, channel: Channel, alert: Alert) -> NotifyError | None:
+        notifier = NOTIFIERS[channel.kind]
+        try:
+            await notifier.send(channel, alert, notifier.render(alert), self._http, self._clock())
+        except NotifyError as error:
+            return error
+        except Exception as bug:
+            log.exception("an alert could not be made for channel %s", channel.slug)
+            return NotifyError("internal", f"the alert could not be made: {type(bug).__name__}")
+        return None
+
+    def _finish(
+        self, delivery: Delivery, alert: Alert, error: NotifyError | None, duration_ms: int, now: datetime
+    ) -> None:
+        outcome = outcome_of(delivery, error, duration_ms, now, random.random())  # noqa: S311 - jitter
+        extra = self._alarms(delivery, alert, outcome, now) if error else []
+        self._storage.deliveries.finish(delivery.id, self._owner, outcome, now, extra)
+        self.report.delivered += outcome.state == "delivered"
+        self.report.retried += outcome.state == "pending"
+        self.report.dead += outcome.state == "dead"
+        if error:
+            log.warning("delivery %s, try %d: %s", delivery.key, delivery.attempts + 1, error)
+
+    def _alarms(self, delivery: Delivery, alert: Alert, outcome: Outcome, now: datetime) -> list[NewDelivery]:
+        """The failure told through every other channel: when it is final, and once when it drags on."""
+        final = outcome.state == "dead"
+        if alert.action == "system" or not (
+            final or retry.needs_fallback(delivery.attempts + 1, delivery.created_at, now)
+        ):
+            return []
+        return [
+            self._alarm(delivery, alert, other, outcome, now)
+            for other in self._storage.channels.all()
+            if other.enabled and other.id != delivery.channel.id
+        ]
+
+    def _alarm(self, delivery: Delivery, alert: Alert, other: Channel, outcome: Outcome, now: datetime) -> NewDelivery:
+        alarm = dossier.dead_letter_alert(
+            alert,
+            failed_channel=delivery.channel.name,
+            error=outcome.error or "",
+            channel=other,
+            now=now,
+            is_final=outcome.state == "dead",
+        )
+        return NewDelivery(key=alarm.key, channel_id=other.id, action="system", alert=dossier.to_json(alarm))
+
+
+def outcome_of(
+    delivery: Delivery, error: NotifyError | None, duration_ms: int, now: datetime, jitter: float
+) -> Outcome:
+    """What this answer means for the delivery. Pure; `jitter` is in 0..1."""
+    if error is None:
+        return Outcome("delivered", duration_ms)
+    then = None
+    if not error.permanent:
+        then = retry.next_attempt(delivery.attempts + 1, delivery.created_at, now, error.retry_after_s, jitter)
+    return Outcome(
+        state="pending" if then else "dead",
+        duration_ms=duration_ms,
+        next_attempt_at=then,
+        error=f"{error.code}: {error.message}",
+        disable_channel=error.message if error.disable else None,
+    )

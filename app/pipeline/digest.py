@@ -1,0 +1,141 @@
+"""From posts to rows: clamp | match | language | score | story. Pure: no clock, no network, no database."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from app import query
+from app.language import Languages
+from app.model import Brand, Sentiment
+from app.sentiment import Scorer
+from app.storage.records import CollectedPost, KnownPost
+from app.story import text_hash
+from collectors.base import Post, Query, Source
+
+LATE_AFTER = timedelta(hours=24)  # what arrives later than this teaches the baseline, but never alerts
+OLDEST = datetime(1990, 1, 1, tzinfo=UTC)  # an item that claims to be older than the web is taken for undated
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The brands as the walk needs them: their queries in one index, and what to ask a search API for each."""
+
+    brands: tuple[Brand, ...]
+    index: query.Index
+    terms: Mapping[str, tuple[str, ...]]
+    ids: Mapping[str, int]
+
+    @classmethod
+    def compile(cls, brands: Sequence[Brand]) -> "Watched":
+        expressions = {brand.id: query.parse(brand.query) for brand in brands}
+        return cls(
+            brands=tuple(brands),
+            index=query.Index(expressions),
+            terms={brand.slug: query.terms(expressions[brand.id]) for brand in brands},
+            ids={brand.slug: brand.id for brand in brands},
+        )
+
+    def queries(self, source: Source) -> tuple[Query, ...]:
+        return tuple(Query(slug, self.terms[slug]) for slug in self._slugs(source))
+
+    def brand_ids(self, source: Source) -> frozenset[int]:
+        return frozenset(self.ids[slug] for slug in self._slugs(source))
+
+    def _slugs(self, source: Source) -> list[str]:
+        """The brands that a source is asked for: those that it names, or all."""
+        return [slug for slug in source.brands or self.ids if slug in self.ids]
+
+
+class Digest:
+    """Reads posts for all brands at once. Make a new one when a brand or its query changes."""
+
+    def __init__(self, watched: Watched, languages: Languages, scorer: Scorer) -> None:
+        self.watched = watched
+        self._languages = languages
+        self._scorer = scorer
+
+    def rows(
+        self, source: Source, posts: Mapping[bytes, Post], known: Mapping[bytes, KnownPost], now: datetime
+    ) -> list[CollectedPost]:
+        """One row per post that is new, or that mentions a brand which it did not mention when it was stored."""
+        allowed = self.watched.brand_ids(source)
+        brands = {key: self._brands(source, post, allowed) for key, post in posts.items()}
+        fresh = {key: found - known[key].brand_ids if key in known else found for key, found in brands.items()}
+        tones = self._hear(source, posts, fresh)
+        return [
+            row(source, key, posts[key], now, tones.get(key, {}), seen=key in known)
+            for key, found in fresh.items()
+            if found or key not in known
+        ]
+
+    def _brands(self, source: Source, post: Post, allowed: frozenset[int]) -> frozenset[int]:
+        document = query.Document(
+            title="" if post.reply else post.title,
+            text=post.text,
+            site=site_of(source, post),
+            author=post.author,
+            language=lambda: self._languages.identify(spoken(post), post.language or source.language).code,
+            source=source.slug,
+        )
+        return self.watched.index.match(document) & allowed
+
+    def _hear(
+        self, source: Source, posts: Mapping[bytes, Post], found: Mapping[bytes, frozenset[int]]
+    ) -> dict[bytes, dict[int, Sentiment]]:
+        """The tone of every post that mentions a brand, once a text, for each of its brands."""
+        keys = [key for key, brands in found.items() if brands]
+        texts = [spoken(posts[key]) for key in keys]
+        priors = [posts[key].language or source.language for key in keys]
+        languages = [self._languages.identify(text, prior) for text, prior in zip(texts, priors, strict=True)]
+        tones = self._scorer.score(texts, languages)
+        return {key: dict.fromkeys(found[key], tone) for key, tone in zip(keys, tones, strict=True)}
+
+
+def keyed(namespace: str, posts: Sequence[Post]) -> dict[bytes, Post]:
+    """Posts by their dedupe key: 16 bytes of blake2b over namespace and id. Of two with one id, the first stands."""
+    by_key: dict[bytes, Post] = {}
+    for post in posts:
+        text = f"{namespace}\0{post.id}".encode(errors="surrogatepass")
+        by_key.setdefault(hashlib.blake2b(text, digest_size=16).digest(), post)
+    return by_key
+
+
+def spoken(post: Post) -> str:
+    """What the author said: the text a scorer hears. A reply's title is its thread's, and somebody else's words."""
+    if post.reply or post.text.startswith(post.title):
+        return post.text
+    return f"{post.title}\n{post.text}" if post.text else post.title
+
+
+def site_of(source: Source, post: Post) -> str | None:
+    """The host where the post stands, without `www.`; the source's own where the post has no link."""
+    host = urlsplit(post.url or source.url or "").hostname
+    return host.removeprefix("www.") if host else None
+
+
+def published(post: Post, now: datetime) -> datetime:
+    """The instant that decides the bin: what the source claims, but never in the future; else the fetch."""
+    claimed = post.published_at
+    return now if claimed is None or claimed < OLDEST else min(claimed, now)
+
+
+def row(
+    source: Source, key: bytes, post: Post, now: datetime, sentiments: Mapping[int, Sentiment], *, seen: bool
+) -> CollectedPost:
+    """`seen`: the post was stored before, and a new or changed query makes it a mention only now. That is no news."""
+    at = published(post, now)
+    site = site_of(source, post)
+    heard = next(iter(sentiments.values()), None)
+    return CollectedPost(
+        dedupe_key=key,
+        post=post,
+        site=site,
+        language=(heard.language if heard else None) or post.language,
+        published_at=at,
+        claimed_at=post.published_at,
+        text_hash=text_hash("" if post.reply else post.title, post.text, post.author, site),
+        backfill=seen or source.first_run or now - at > LATE_AFTER,
+        sentiments=sentiments,
+    )

@@ -1,0 +1,77 @@
+"""When the walks are taken. APScheduler is the ticker; what is due stands in the database (`next_due_at`).
+
+    tick (APScheduler, wall clock) > walk.tick()        100,000 sources are one job, not 100,000
+    beat (monotonic)               > steps of the clock
+
+APScheduler 3 plans by the wall clock: when that steps back an hour, every job sleeps an hour, silently
+(agronholm/apscheduler issues 351, 339, 752). So a monotonic beat compares both clocks, and plans every job anew when
+they part.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+STEP_S = 2.0  # wall and monotonic clock may differ by this much between two beats before it counts as a step
+
+Walk = Callable[[], Awaitable[object]]
+
+
+class Scheduler:
+    """Ticks walks at fixed intervals in the running event loop. A walk that is still busy is not started twice."""
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._scheduler.add_listener(_log_error, EVENT_JOB_ERROR)
+        self._beat: asyncio.Task[None] | None = None
+        self._ticked: dict[str, float] = {}
+
+    def every(self, interval_s: float, name: str, walk: Walk) -> None:
+        async def tick() -> None:
+            self._ticked[name] = time.monotonic()
+            await walk()
+
+        self._ticked[name] = time.monotonic()
+        self._scheduler.add_job(tick, "interval", seconds=interval_s, id=name, next_run_time=datetime.now(UTC))
+
+    def start(self) -> None:
+        self._scheduler.start()
+        self._beat = asyncio.get_running_loop().create_task(self._watch_clock())
+
+    async def stop(self) -> None:
+        if self._beat:
+            self._beat.cancel()
+            await asyncio.gather(self._beat, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+
+    def tick_age_s(self) -> float:
+        """Seconds since the walk that ticked longest ago. A readiness check and a metric read this."""
+        return time.monotonic() - min(self._ticked.values(), default=0.0)
+
+    async def _watch_clock(self) -> None:
+        wall, monotonic = time.time(), time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            step_s = (time.time() - wall) - (time.monotonic() - monotonic)
+            wall, monotonic = time.time(), time.monotonic()
+            if abs(step_s) > STEP_S:
+                log.warning("the clock stepped by %+.0f s: planning every walk anew", step_s)
+                self._plan_anew()
+
+    def _plan_anew(self) -> None:
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC) + timedelta(milliseconds=1))
+
+
+def _log_error(event: JobExecutionEvent) -> None:
+    log.error("the %s walk failed and will be taken again at its next tick", event.job_id, exc_info=event.exception)
