@@ -1,0 +1,277 @@
+"""What the walks hand to storage and get back: frozen values, nothing of SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from alerts.base import Action, Channel
+from alerts.incident import Change as IncidentChange
+from app.model import Brand, Sentiment
+from collectors.base import Post, Reject, Source, SourceState
+
+
+class StorageError(Exception):
+    """The database cannot do it. The text is for the operator: what, where, and what to do; it holds no secret."""
+
+
+class LeaseLost(Exception):
+    """Somebody else took this work over since it was claimed: what was done is dropped, nothing is stored."""
+
+
+class Conflict(Exception):
+    """The row changed since it was read (optimistic version): read again and decide again."""
+
+
+# ── configuration ────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class PutBrand:
+    brand: Brand
+
+
+@dataclass(frozen=True, slots=True)
+class PutSource:
+    """`source.secret` None keeps the stored secret, an empty string removes it. State columns are kept."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class PutChannel:
+    """An empty `channel.secret` keeps the stored one."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The thing is switched off and hidden; its history stays. Putting it again brings it back."""
+
+    noun: Literal["brand", "source", "channel"]
+    slug: str
+
+
+ConfigChange = PutBrand | PutSource | PutChannel | Archive
+
+# ── collect ──────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPost:
+    post_id: int
+    brand_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedPost:
+    """A post on its way into the tables. `published_at` is clamped, `claimed_at` is what the source said.
+
+    `sentiments` has one entry per brand that it mentions (brand id -> sentiment); empty: stored as a post only.
+    """
+
+    dedupe_key: bytes
+    post: Post
+    site: str | None
+    language: str | None
+    published_at: datetime
+    claimed_at: datetime | None
+    text_hash: bytes
+    backfill: bool
+    sentiments: Mapping[int, Sentiment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectBatch:
+    """All that one good fetch changes, in one transaction. `items` may be empty (304, same body, nothing new)."""
+
+    source_id: int
+    owner: str
+    items: Sequence[CollectedPost]
+    rejects: Sequence[Reject]
+    cursor: Mapping[str, Any]
+    etag: str | None
+    last_modified: str | None
+    body_hash: bytes | None
+    next_due_at: datetime
+    adaptive_interval_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What really went in: new rows only. `mentions` counts copies too."""
+
+    posts: int = 0
+    mentions: int = 0
+    copies: int = 0
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A fetch that failed. `disable` stops the source until a person looks."""
+
+    source_id: int
+    owner: str
+    code: str
+    message: str
+    next_due_at: datetime
+    state: SourceState
+    disable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    source: str
+    at: datetime
+    reason: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPost:
+    """A post as read back, with the slugs of the brands that it mentions."""
+
+    id: int
+    source: str
+    post: Post
+    site: str | None
+    published_at: datetime
+    claimed_at: datetime | None
+    fetched_at: datetime
+    backfill: bool
+    brands: tuple[str, ...] = ()
+
+
+# ── watch ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRow:
+    """Stories and copies of one brand in one bin with one label."""
+
+    bin: datetime
+    label: str
+    stories: int
+    copies: int
+    backfill_stories: int
+    backfill_copies: int
+    sum_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """How many of a brand's sources were fresh in one 300 s bin."""
+
+    bin: datetime
+    fresh: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How far a brand has been judged, and the last verdict (`Spike` as a mapping).
+
+    `revision` says which state of the brand's volumes this is: hand it back in `Judged`.
+    """
+
+    brand: Brand
+    evaluated_through: datetime | None
+    evaluated_at: datetime | None
+    spike: Mapping[str, Any] | None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the watch walk writes for a brand beside an incident's change.
+
+    `revision` is the `Watch`'s: mentions stored while the walk was deciding leave the brand due. None: as it is now.
+    """
+
+    brand_id: int
+    evaluated_through: datetime
+    spike: Mapping[str, Any]
+    coverage: Sequence[CoverageRow]
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MentionSummary:
+    """Live mentions of a brand in a window. `by_label`, `by_language` and `by_source` (slugs) count stories."""
+
+    stories: int
+    copies: int
+    by_label: Mapping[str, int]
+    by_language: Mapping[str, int]
+    by_source: Mapping[str, int]
+
+
+# ── deliver ──────────────────────────────────────────────────────────────────
+
+DeliveryState = Literal["pending", "delivered", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One alert to one channel: `alert` as a mapping (`alerts.dossier.to_json`), `key` unique for ever."""
+
+    key: str
+    channel_id: int
+    action: Action
+    alert: Mapping[str, Any]
+    incident_id: str | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of the outbox. `uncertain`: an earlier claim was never finished, so this alert may have been sent already.
+
+    `channel.enabled` is False when the channel was switched off or archived since: such a delivery can only be buried.
+    """
+
+    id: int
+    key: str
+    channel: Channel
+    action: Action
+    alert: Mapping[str, Any]
+    incident_id: str | None
+    seq: int
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+    last_error: str | None = None
+    finished_at: datetime | None = None
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt went. `pending` needs `next_attempt_at`. `disable_channel`: why to switch the channel off."""
+
+    state: DeliveryState
+    duration_ms: int
+    next_attempt_at: datetime | None = None
+    error: str | None = None
+    disable_channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    attempt: int
+    at: datetime
+    outcome: str
+    error: str | None
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSave:
+    """An incident's change with all that goes with it. `judged` is None when a person made the change."""
+
+    change: IncidentChange
+    deliveries: Sequence[NewDelivery]
+    judged: Judged | None = None

@@ -1,0 +1,88 @@
+"""How far each brand has been judged. A brand is due when a bin has closed, or when a collect changed its volumes."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
+
+from alerts.spike import BIN_S
+from app.storage.brands import brand_of
+from app.storage.database import Database
+from app.storage.records import Judged, Watch
+from app.storage.volumes import put_coverage
+from app.tables import EPOCH, brands, watches
+
+GRACE = timedelta(seconds=60)  # after the end of a bin, for what is on its way
+BIN = timedelta(seconds=BIN_S)
+
+_STATE = (
+    watches.c.evaluated_through,
+    watches.c.evaluated_at,
+    watches.c.spike,
+    watches.c.mentions,
+)
+
+
+class Watches:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, now: datetime) -> list[Watch]:
+        """Brands to judge now, those that waited longest first."""
+        closed = now - GRACE
+        closed -= (closed - EPOCH) % BIN
+        through = watches.c.evaluated_through
+        query = (
+            select(brands, *_STATE)
+            .join(watches, watches.c.brand_id == brands.c.id)
+            .where(brands.c.archived_at.is_(None))
+            # Judged through the future: the clock was set back since.
+            .where(
+                or_(through.is_(None), through < closed, through > now, watches.c.mentions > watches.c.judged_mentions)
+            )
+            .order_by(watches.c.evaluated_at.asc().nulls_first(), brands.c.id)
+        )
+        with self._database.read() as connection:
+            return [_watch(row) for row in connection.execute(query)]
+
+    def get(self, brand_id: int) -> Watch | None:
+        query = select(brands, *_STATE).join(watches, watches.c.brand_id == brands.c.id).where(brands.c.id == brand_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+            return None if row is None else _watch(row)
+
+    def save(self, judged: Judged, now: datetime) -> None:
+        """Write a verdict that changed no incident; one that did goes with `incidents.save`."""
+        with self._database.write() as connection:
+            save(connection, judged, now)
+
+
+def save(connection: Connection, judged: Judged, now: datetime) -> None:
+    connection.execute(
+        update(watches)
+        .where(watches.c.brand_id == judged.brand_id)
+        .values(
+            evaluated_through=judged.evaluated_through,
+            evaluated_at=now,
+            spike=dict(judged.spike),
+            judged_mentions=watches.c.mentions if judged.revision is None else judged.revision,
+        )
+    )
+    put_coverage(connection, judged.brand_id, list(judged.coverage))
+
+
+def grow(connection: Connection, mentions: Mapping[int, int]) -> None:
+    """So many mentions were stored, by brand id: its volumes are other ones now."""
+    if mentions:
+        one = (
+            update(watches)
+            .where(watches.c.brand_id == bindparam("brand"))
+            .values(mentions=watches.c.mentions + bindparam("new"))
+        )
+        # In the order of their ids, so that two transactions never wait for each other.
+        connection.execute(one, [{"brand": brand_id, "new": number} for brand_id, number in sorted(mentions.items())])
+
+
+def _watch(row: Row[Any]) -> Watch:
+    return Watch(brand_of(row), row.evaluated_through, row.evaluated_at, row.spike, row.mentions)
