@@ -1,0 +1,124 @@
+"""A brand's negative volume as a picture. Pure: bins in, geometry out; the template writes the SVG.
+
+upper panel   negative stories, live and (lighter) from history
+lower panel   stories of unknown tone, downwards, on a scale of their own: unknown is no kind of negative, nor of calm
+hatched       stretches that too few sources were heard in, so that an empty place does not look like a quiet one
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.api.bins import Bin
+
+HEIGHT = 120.0
+BASE = 84.0
+"""The upper panel's floor, and the lower one's ceiling a little below it."""
+GAP = 4.0
+POOR = 0.9
+"""Below this coverage a window is not judged, and a bin is hatched (reliability.md, section 5)."""
+LABELS = 4
+STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in the picture's units."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bin in the picture. A part with nothing in it is None."""
+
+    bin: Bin
+    frame: Box
+    negative: Box | None
+    history: Box | None
+    unknown: Box | None
+    uncovered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`most_negative` and `most_unknown` end the two scales; `marks` are the times under it, evenly spaced."""
+
+    id: str
+    width: float
+    columns: tuple[Column, ...]
+    most_negative: int
+    most_unknown: int
+    marks: tuple[datetime, ...]
+
+    @property
+    def negative(self) -> int:
+        return sum(live(c.bin, "negative") for c in self.columns)
+
+    @property
+    def unknown(self) -> int:
+        return sum(live(c.bin, "unknown") + past(c.bin, "unknown") for c in self.columns)
+
+    @property
+    def uncovered(self) -> int:
+        """How many bins were not heard well enough."""
+        return sum(c.uncovered for c in self.columns)
+
+
+def draw(chart_id: str, bins: Sequence[Bin], width: float) -> Chart:
+    most_negative = ceiling(max((live(b, "negative") + past(b, "negative") for b in bins), default=0))
+    most_unknown = ceiling(max((live(b, "unknown") + past(b, "unknown") for b in bins), default=0))
+    step = width / max(1, len(bins))
+    return Chart(
+        id=chart_id,
+        width=width,
+        columns=tuple(column(b, i * step, step, most_negative, most_unknown) for i, b in enumerate(bins)),
+        most_negative=most_negative,
+        most_unknown=most_unknown,
+        marks=tuple(bins[i * len(bins) // LABELS].start for i in range(LABELS)) if len(bins) >= LABELS else (),
+    )
+
+
+def column(b: Bin, x: float, step: float, most_negative: int, most_unknown: int) -> Column:
+    air = min(2.0, step * 0.15)
+    inner_x, inner = x + air / 2, step - air
+    up = (BASE - 2) / most_negative
+    down = (HEIGHT - BASE - GAP) / most_unknown
+    now, then = live(b, "negative") * up, past(b, "negative") * up
+    unknown = (live(b, "unknown") + past(b, "unknown")) * down
+    return Column(
+        bin=b,
+        frame=rounded(Box(x, 0, step, HEIGHT)),
+        negative=rounded(Box(inner_x, BASE - now, inner, now)) if now else None,
+        history=rounded(Box(inner_x, BASE - now - then, inner, then)) if then else None,
+        unknown=rounded(Box(inner_x, BASE + GAP, inner, unknown)) if unknown else None,
+        uncovered=is_uncovered(b),
+    )
+
+
+def is_uncovered(b: Bin) -> bool:
+    """Heard by too few, or by nobody that we know of. An open bin is not blamed for what is yet to come."""
+    return b.coverage < POOR if b.coverage is not None else not b.open
+
+
+def live(b: Bin, label: str) -> int:
+    return b.stories[label]
+
+
+def past(b: Bin, label: str) -> int:
+    return b.backfill_stories[label]
+
+
+def ceiling(highest: int) -> int:
+    """The end of a scale: a round number at or above the highest count; at least 5, so that one mention stays small."""
+    if highest <= 5:
+        return 5
+    power = int(10 ** (len(str(highest)) - 1))
+    return next(step * power for step in STEPS if step * power >= highest)
+
+
+def rounded(box: Box) -> Box:
+    return Box(round(box.x, 2), round(box.y, 2), round(box.width, 2), round(box.height, 2))

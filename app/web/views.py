@@ -1,0 +1,383 @@
+"""What the pages show, read from storage into plain values. Blocking; nothing here knows of HTTP or HTML.
+
+overview   brands with verdict, coverage and chart | what needs somebody | last mentions | incidents | sources
+brand      one brand at length
+incident   one crisis: the proof, the timeline, who was told
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from alerts import prose
+from alerts.base import Alert, Dossier
+from alerts.dossier import dossier_of
+from alerts.incident import Event, Incident
+from alerts.spike import Spike
+from alerts.texts import words as alert_words
+from app.api.auth import Caller, brand_for
+from app.api.bins import Width
+from app.api.deliveries import Reach
+from app.api.deps import Deps
+from app.api.incidents import incident_for
+from app.api.volumes import read_bins
+from app.feeds import web_link
+from app.model import Brand, Evidence, Mention, MentionFilter
+from app.storage.records import Attempt, Delivery, Watch
+from app.web.chart import POOR, Chart, draw
+from collectors.base import Source, SourceState
+from collectors.due import fresh, health
+
+LAST_MENTIONS = 12
+LAST_INCIDENTS = 6
+MENTIONS_A_PAGE = 40
+MOST_DEAD = 100
+CARD, WIDE = 400.0, 1000.0
+"""Widths of a chart in its own units: about the pixels that it is shown in, so that the hatching keeps its slant."""
+STALE = timedelta(minutes=15)
+"""A verdict older than this says nothing about now: nobody has watched since."""
+
+Mood = Literal["calm", "warning", "critical", "learning", "not_evaluated", "stale", "new"]
+Range = Literal["day", "week", "month"]
+RANGES: Mapping[Range, tuple[timedelta, Width]] = {
+    "day": (timedelta(days=1), "3600"),
+    "week": (timedelta(days=7), "3600"),
+    "month": (timedelta(days=30), "day"),
+}
+LOUDEST_FIRST: Mapping[Mood, int] = {
+    "critical": 0,
+    "warning": 1,
+    "stale": 2,
+    "not_evaluated": 3,
+    "new": 4,
+    "learning": 5,
+    "calm": 6,
+}
+WORST_FIRST: Mapping[str, int] = {"failing": 0, "silent": 1, "late": 2, "disabled": 3, "ok": 4}
+
+
+# ── values ───────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text; `weight` is that of the evidence in it, None in between."""
+
+    text: str
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A mention as it is shown: its texts in pieces, so that evidence is marked without splicing markup into a text."""
+
+    mention: Mention
+    brand_name: str
+    title: tuple[Piece, ...]
+    text: tuple[Piece, ...]
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A source and how well it is heard now."""
+
+    source: Source
+    state: SourceState
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrandCard:
+    """A brand at a glance. `coverage` is the share of its enabled sources that are fresh now, None without any."""
+
+    brand: Brand
+    mood: Mood
+    spike: Mapping[str, Any]
+    evaluated_through: datetime | None
+    coverage: float | None
+    chart: Chart
+    tones: Counter[str]
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crisis:
+    incident: Incident
+    brand: Brand
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What somebody should look at. Empty is the only calm. `dead_of` is the incident of the newest dead delivery."""
+
+    crises: tuple[Crisis, ...]
+    unheard: int
+    sources: int
+    unwatched: int
+    dead: int
+    dead_of: str | None
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.crises or self.unheard or self.unwatched or self.dead or not self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    needs: Needs
+    cards: tuple[BrandCard, ...]
+    mentions: tuple[Said, ...]
+    crises: tuple[Crisis, ...]
+    sources: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BrandPage:
+    card: BrandCard
+    range: Range
+    width: Width
+    mentions: tuple[Said, ...]
+    last: Mention | None
+    crises: tuple[Crisis, ...]
+    sources: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A delivery with its attempts. The channel is named, its address is not."""
+
+    delivery: Delivery
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentPage:
+    """`facts` and `figures` are the alert's own sentences, in the reader's language."""
+
+    crisis: Crisis
+    dossier: Dossier
+    spike: Spike | None
+    facts: tuple[str, ...]
+    figures: tuple[tuple[str, str], ...]
+    timeline: tuple[tuple[Event, str], ...]
+    told: tuple[Told, ...]
+    chart: Chart
+    width: Width
+
+
+# ── reading ──────────────────────────────────────────────────────────────────
+
+
+def overview(deps: Deps, caller: Caller) -> Overview:
+    now, storage = deps.clock(), deps.storage
+    brands = [brand for brand in storage.brands.all() if caller.covers(brand.slug)]
+    slugs = tuple(brand.slug for brand in brands)
+    reach = None if caller.sees_all else slugs
+    sources = heard([source for source in storage.sources.all() if caller.hears(source)], now)
+    cards = tuple(brand_card(deps, brand, sources, now, "day", CARD) for brand in brands)
+    crises = crises_of(brands, storage.incidents.page(slugs, None, None, LAST_INCIDENTS))
+    unresolved = crises_of(brands, storage.incidents.page(slugs, ("open", "acknowledged"), None, len(brands) or 1))
+    dead = dead_deliveries(deps, caller)
+    return Overview(
+        needs=Needs(
+            crises=unresolved,
+            unheard=sum(not h.fresh for h in sources if h.source.enabled),
+            sources=sum(h.source.enabled for h in sources),
+            unwatched=sum(card.mood == "stale" for card in cards),
+            dead=len(dead),
+            dead_of=next((d.incident_id for d in dead if d.incident_id), None),
+        ),
+        cards=tuple(sorted(cards, key=lambda card: (card.brand.competitor, LOUDEST_FIRST[card.mood]))),
+        mentions=said_of(brands, storage.mentions.page(MentionFilter(brands=reach), None, LAST_MENTIONS)),
+        crises=crises,
+        sources=sources,
+    )
+
+
+def dead_deliveries(deps: Deps, caller: Caller) -> list[Delivery]:
+    """What did not reach anybody, of this caller's brands: the newest of it, which is enough to be alarmed."""
+    reach = Reach(deps, caller)
+    return [d for d in deps.storage.deliveries.page(("dead",), None, None, None, MOST_DEAD) if reach.covers(d)]
+
+
+def brand_page(
+    deps: Deps,
+    caller: Caller,
+    slug: str,
+    span: Range,
+    asked: MentionFilter,
+    after: tuple[datetime, int, int] | None,
+) -> BrandPage:
+    """`asked` narrows the mentions down; its brands are replaced by this one. Raises 404."""
+    now, storage, brand = deps.clock(), deps.storage, brand_for(deps, caller, slug)
+    sources = heard([s for s in storage.sources.all() if not s.brands or slug in s.brands], now)
+    found = storage.mentions.page(asked, after, MENTIONS_A_PAGE)
+    return BrandPage(
+        card=brand_card(deps, brand, sources, now, span, WIDE),
+        range=span,
+        width=RANGES[span][1],
+        mentions=said_of([brand], found),
+        last=found[-1] if len(found) == MENTIONS_A_PAGE else None,
+        crises=crises_of([brand], storage.incidents.page((slug,), None, None, LAST_INCIDENTS)),
+        sources=sources,
+    )
+
+
+def incident_page(deps: Deps, caller: Caller, incident_id: str, language: str) -> IncidentPage:
+    """Raises 404."""
+    incident, brand = incident_for(deps, caller, incident_id)
+    proof = proof_of(incident)
+    alert = alert_about(incident, brand, proof, language)
+    tongue = alert_words(language, brand.time_zone)
+    chart, width = crisis_chart(deps, brand, incident)
+    events = deps.storage.incidents.events(incident.id)
+    reach = Reach(deps, caller)
+    deliveries = deps.storage.deliveries.page(None, None, incident.id, None, 500)
+    return IncidentPage(
+        crisis=Crisis(incident, brand),
+        dossier=proof,
+        spike=prose.spike_of(proof),
+        facts=tuple(prose.facts(alert)),
+        figures=tuple(prose.figures(alert)),
+        timeline=tuple((e, prose.reason(e.data, tongue) or e.reason) for e in events),
+        told=tuple(Told(d, tuple(deps.storage.deliveries.attempts(d.id))) for d in deliveries if reach.covers(d)),
+        chart=chart,
+        width=width,
+    )
+
+
+def brand_card(
+    deps: Deps, brand: Brand, sources: Sequence[Heard], now: datetime, span: Range, width: float
+) -> BrandCard:
+    length, step = RANGES[span]
+    bins = read_bins(deps, brand, step, now - length, now, now)
+    watch = deps.storage.watches.get(brand.id)
+    tones: Counter[str] = sum((b.stories + b.backfill_stories for b in bins), Counter())
+    return BrandCard(
+        brand=brand,
+        mood=mood_of(watch, now),
+        spike=(watch.spike if watch else None) or {},
+        evaluated_through=watch.evaluated_through if watch else None,
+        coverage=coverage_of(brand, sources),
+        chart=draw(f"chart-{brand.slug}", bins, width),
+        tones=tones,
+        copies=sum(b.copies.total() + b.backfill_copies.total() for b in bins),
+    )
+
+
+def mood_of(watch: Watch | None, now: datetime) -> Mood:
+    """The last verdict, unless it is too old to be one."""
+    if watch is None or watch.spike is None or watch.evaluated_through is None:
+        return "new"
+    if now - watch.evaluated_through > STALE:
+        return "stale"
+    match watch.spike.get("verdict"):
+        case "calm" | "warning" | "critical" | "learning" as verdict:
+            mood: Mood = verdict
+            return mood
+        case _:
+            return "not_evaluated"
+
+
+def coverage_of(brand: Brand, sources: Sequence[Heard]) -> float | None:
+    """The share of the brand's enabled sources that are fresh now."""
+    asked = [h for h in sources if h.source.enabled and (not h.source.brands or brand.slug in h.source.brands)]
+    return sum(h.fresh for h in asked) / len(asked) if asked else None
+
+
+def heard(sources: Sequence[Source], now: datetime) -> tuple[Heard, ...]:
+    """Sources with their health, the worst first."""
+    found = [Heard(source, health(source, now), fresh(source, now)) for source in sources]
+    return tuple(sorted(found, key=lambda h: (WORST_FIRST[h.state], h.source.name.casefold())))
+
+
+def crises_of(brands: Sequence[Brand], incidents: Sequence[Incident]) -> tuple[Crisis, ...]:
+    by_id = {brand.id: brand for brand in brands}
+    return tuple(Crisis(incident, by_id[incident.brand_id]) for incident in incidents if incident.brand_id in by_id)
+
+
+def crisis_chart(deps: Deps, brand: Brand, incident: Incident) -> tuple[Chart, Width]:
+    """The volume from some hours before it opened until an hour after it ended, or now."""
+    now = deps.clock()
+    since = incident.opened_at - timedelta(hours=6)
+    until = min(now, incident.resolved_at + timedelta(hours=1)) if incident.resolved_at else now
+    until = max(until, since + timedelta(hours=7))
+    width: Width = "300" if until - since <= timedelta(hours=12) else "3600"
+    since = max(since, until - timedelta(days=14))
+    return draw("chart-incident", read_bins(deps, brand, width, since, until, now), WIDE), width
+
+
+def proof_of(incident: Incident) -> Dossier:
+    """The dossier, or what can be read of one that another version wrote."""
+    try:
+        return dossier_of(incident.dossier)
+    except (ValueError, TypeError, KeyError):
+        spike = incident.dossier.get("spike")
+        return Dossier(spike=spike if isinstance(spike, Mapping) else {})
+
+
+def alert_about(incident: Incident, brand: Brand, proof: Dossier, language: str) -> Alert:
+    """The alert that this incident would be told with: its sentences are the page's as well."""
+    return Alert(
+        key="",
+        action="trigger",
+        brand=brand.slug,
+        brand_name=brand.name,
+        at=incident.updated_at,
+        language=language,
+        time_zone=brand.time_zone,
+        incident_id=incident.id,
+        severity=incident.severity,
+        opened_at=incident.opened_at,
+        dossier=proof,
+    )
+
+
+# ── texts ────────────────────────────────────────────────────────────────────
+
+
+def said_of(brands: Sequence[Brand], mentions: Sequence[Mention]) -> tuple[Said, ...]:
+    names = {brand.slug: brand.name for brand in brands}
+    return tuple(said(mention, names.get(mention.brand, mention.brand)) for mention in mentions)
+
+
+def said(mention: Mention, brand_name: str) -> Said:
+    """The scored text was title, line feed, text, or the text alone: the evidence is marked in whichever fits."""
+    title, text = mention.title, mention.text
+    shown = "" if text.startswith(title) else title
+    evidence = mention.sentiment.evidence
+    if shown and fits(f"{shown}\n{text}", evidence):
+        parts = pieces(shown, evidence), pieces(text, evidence, len(shown) + 1)
+    elif fits(text, evidence):
+        parts = (Piece(shown),) if shown else (), pieces(text, evidence)
+    else:
+        parts = (Piece(shown),) if shown else (), (Piece(text),)
+    return Said(mention, brand_name, *parts, link=web_link(mention.url))
+
+
+def fits(text: str, evidence: Sequence[Evidence]) -> bool:
+    return all(text[e.start : e.end] == e.text for e in evidence)
+
+
+def pieces(text: str, evidence: Sequence[Evidence], offset: int = 0) -> tuple[Piece, ...]:
+    """The text cut at the evidence, which counts from `offset` characters before it."""
+    return tuple(_cut(text, evidence, offset))
+
+
+def _cut(text: str, evidence: Sequence[Evidence], offset: int) -> Iterator[Piece]:
+    at = 0
+    for word in sorted(evidence, key=lambda e: e.start):
+        start, end = word.start - offset, word.end - offset
+        if at <= start < end <= len(text):
+            if at < start:
+                yield Piece(text[at:start])
+            yield Piece(text[start:end], word.weight)
+            at = end
+    if at < len(text):
+        yield Piece(text[at:])
+
+
+__all__ = ["POOR", "BrandPage", "IncidentPage", "Overview", "brand_page", "incident_page", "overview"]

@@ -1,0 +1,181 @@
+"""Mentions over HTTP: filters, pages, entity tags, and what is wrong said in words."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.api.mentions import MentionPage
+from app.api.params import write_cursor
+from app.model import Brand, Evidence
+from collectors.base import Source
+from tests.app.api.house import NOON, Client, House
+
+
+@pytest.fixture
+def aurora(house: House) -> Brand:
+    return house.brand("aurora")
+
+
+@pytest.fixture
+def diario(house: House) -> Source:
+    return house.source("diario")
+
+
+def keys(caller: Client, query: str = "") -> list[str]:
+    answer = caller.get(f"/api/v1/mentions{query}")
+    assert answer.status_code == 200, answer.text
+    return [item["title"] for item in answer.json()["items"]]
+
+
+def test_it_lists_them_newest_first(house: House, aurora: Brand, diario: Source) -> None:
+    ages = {"old": 3, "new": 1, "middle": 2}
+    house.hear(diario, *(house.item(k, {aurora: "neutral"}, age=timedelta(hours=h)) for k, h in ages.items()))
+    assert keys(house.caller("viewer")) == ["new", "middle", "old"]
+
+
+def test_it_tells_all_that_is_known_of_one(house: House, aurora: Brand, diario: Source) -> None:
+    evidence = (Evidence(0, 8, "Terrible", -2.1),)
+    house.hear(diario, house.item("a", {aurora: "negative"}, title="T", text="Terrible coffee.", evidence=evidence))
+    item = house.caller().get("/api/v1/mentions").json()["items"][0]
+    assert item.pop("post_id") == item.pop("story_id")
+    assert item == {
+        "brand": "aurora",
+        "copy": False,
+        "backfill": False,
+        "source": "diario",
+        "title": "T",
+        "text": "Terrible coffee.",
+        "url": "https://news.example/a",
+        "author": "Ana",
+        "site": "news.example",
+        "published_at": "2026-11-18T12:00:00Z",
+        "fetched_at": "2026-11-18T12:00:00Z",
+        "sentiment": {
+            "label": "negative",
+            "score": -0.6,
+            "scorer": "test/1",
+            "language": "en",
+            "language_confidence": 0.9,
+            "probabilities": None,
+            "evidence": [{"start": 0, "end": 8, "text": "Terrible", "weight": -2.1}],
+        },
+    }
+
+
+def test_unknown_is_its_own_tone_without_a_score(house: House, aurora: Brand, diario: Source) -> None:
+    house.hear(diario, house.item("a", {aurora: "unknown"}), house.item("b", {aurora: "neutral"}))
+    caller = house.caller()
+    assert keys(caller, "?label=neutral") == ["b"]
+    assert keys(caller, "?label=unknown") == ["a"]
+    assert caller.get("/api/v1/mentions?label=unknown").json()["items"][0]["sentiment"]["score"] is None
+
+
+def test_its_filters_add_up(house: House, aurora: Brand, diario: Source) -> None:
+    other, second = house.brand("brisa"), house.source("second")
+    house.hear(
+        diario,
+        house.item("a", {aurora: "negative"}, text="cold coffee", age=timedelta(hours=1)),
+        house.item("b", {aurora: "positive"}, text="warm coffee", age=timedelta(hours=2)),
+        house.item("c", {other: "negative"}, text="no signal", age=timedelta(hours=3)),
+    )
+    house.hear(second, house.item("d", {aurora: "negative"}, text="cold tea", age=timedelta(hours=4)))
+    caller = house.caller("viewer")
+    assert keys(caller, "?brand=aurora") == ["a", "b", "d"]
+    assert keys(caller, "?brand=aurora&brand=brisa&label=negative") == ["a", "c", "d"]
+    assert keys(caller, "?source=second") == ["d"]
+    assert keys(caller, "?text=COLD") == ["a", "d"]
+    assert keys(caller, "?text=coffee&label=positive") == ["b"]
+    assert keys(caller, "?language=en&source=diario&label=negative&label=positive") == ["a", "b", "c"]
+    assert keys(caller, "?language=es") == []
+    assert keys(caller, "?since=2026-11-18T09:30:00Z&until=2026-11-18T10:30:00Z") == ["b"]
+    assert keys(caller, "?since=2026-11-18T10:30:00%2B01:00&until=2026-11-18T11:30:00+01:00") == ["b"]
+
+
+def test_its_pages_follow_each_other_without_loss_or_repeat(house: House, aurora: Brand, diario: Source) -> None:
+    other = house.brand("brisa")
+    both = [
+        house.item(f"p{i}", {aurora: "neutral", other: "neutral"}, age=timedelta(minutes=i // 3)) for i in range(10)
+    ]
+    house.hear(diario, *both)
+    caller, seen, cursor = house.caller(), [], ""
+    for _ in range(20):
+        page = caller.get(f"/api/v1/mentions?limit=3{cursor}").json()
+        seen += [(item["brand"], item["post_id"]) for item in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert len(seen) == len(set(seen)) == 20
+
+
+def test_it_answers_304_until_something_new_is_heard(house: House, aurora: Brand, diario: Source) -> None:
+    caller = house.caller()
+    house.hear(diario, house.item("a", {aurora: "neutral"}))
+    tag = caller.get("/api/v1/mentions?brand=aurora").headers["etag"]
+    same = caller.get("/api/v1/mentions?brand=aurora", headers={"If-None-Match": tag})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert caller.get("/api/v1/mentions?brand=aurora&limit=7", headers={"If-None-Match": tag}).status_code == 200
+    house.hear(diario, house.item("b", {aurora: "neutral"}))
+    assert caller.get("/api/v1/mentions?brand=aurora", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_an_answer_is_kept_by_nobody_else(house: House, aurora: Brand) -> None:
+    headers = house.caller().get("/api/v1/mentions").headers
+    assert headers["cache-control"] == "private, no-cache"
+    assert headers["vary"] == "Authorization"
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("label=angry", "query.label.0"),
+        ("since=yesterday", "query.since"),
+        ("since=2026-11-18T09:00:00", "query.since"),
+        ("since=0001-01-01T00:00:00Z", "query.since"),
+        ("since=9999-12-31T23:59:59-10:00", "query.since"),
+        ("since=20000000000000", "query.since"),
+        ("since=2026-11-18T09:00:00Z&until=2026-11-18T09:00:00Z", "query.since"),
+        ("cursor=nonsense", "query.cursor"),
+        ("cursor=%00", "query.cursor"),
+        ("cursor=" + write_cursor("posts", NOON, 1), "query.cursor"),
+        ("cursor=" + write_cursor("mentions", NOON, 1), "query.cursor"),
+        ("cursor=" + write_cursor("mentions", NOON, 1, 2**63), "query.cursor"),
+        ("cursor=" + write_cursor("mentions", "x", 1, 1), "query.cursor"),
+        ("cursor=" + "A" * 501, "query.cursor"),
+        ("limit=0", "query.limit"),
+        ("limit=501", "query.limit"),
+        ("limit=x", "query.limit"),
+        ("text=", "query.text"),
+        ("language=spanish", "query.language.0"),
+        ("sort=score", "query.sort"),
+    ],
+)
+def test_what_is_wrong_in_a_question_is_said(house: House, query: str, where: str) -> None:
+    answer = house.caller().get(f"/api/v1/mentions?{query}")
+    problem: dict[str, Any] = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert problem["code"] == "invalid"
+    assert [error["where"] for error in problem["errors"]] == [where]
+    assert problem["detail"].startswith(where)
+
+
+@pytest.mark.parametrize("text", ['"', "NEAR(", "a AND", "*", "';--", "%", "\\", "a" * 200, "ñandú", "\x00"])
+def test_any_words_may_be_looked_for(house: House, aurora: Brand, diario: Source, text: str) -> None:
+    house.hear(diario, house.item("a", {aurora: "neutral"}, text="nothing of it"))
+    answer = house.caller().get("/api/v1/mentions", params={"text": text})
+    assert answer.status_code == 200, answer.text
+
+
+def test_it_gives_one_by_its_brand_and_post(house: House, aurora: Brand, diario: Source) -> None:
+    house.hear(diario, house.item("a", {aurora: "neutral"}))
+    caller = house.caller()
+    listed = caller.get("/api/v1/mentions").json()["items"][0]
+    assert caller.get(f"/api/v1/mentions/aurora/{listed['post_id']}").json() == listed
+    for nothing in ("aurora/1", "aurora/x", f"aurora/{2**63}", "aurora/-1", "brisa/1"):
+        assert caller.get(f"/api/v1/mentions/{nothing}").status_code == 404
+
+
+def test_its_bytes_are_what_the_schema_promises(house: House, aurora: Brand, diario: Source) -> None:
+    house.hear(diario, *(house.item(f"{tone}", {aurora: tone}) for tone in ("negative", "unknown")))
+    answer = house.caller().get("/api/v1/mentions?limit=1")
+    assert MentionPage.model_validate_json(answer.content).model_dump(mode="json", by_alias=True) == answer.json()

@@ -1,0 +1,265 @@
+"""What the pages show: verdicts with their reasons, unknown as unknown, and nothing dead that looks calm."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from app.storage.records import NewDelivery
+from app.web.texts import MOODS
+from collectors.base import Reject
+from tests.app.api.house import NOON, House
+
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that every element is closed where it belongs, and collects what is asked about."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.labelled: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        assert len(values) == len(attrs), f"an attribute twice in <{tag}>"
+        assert not [name for name in values if name.startswith("on") or name == "style"], (
+            f"a handler or style in <{tag}>"
+        )
+        assert tag != "script"
+        if "id" in values:
+            self.ids.append(values["id"])
+        self.labelled += values.get("aria-labelledby", "").split()
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+@pytest.fixture
+def full(house: House) -> House:
+    """A house with some of everything."""
+    channel = house.channel("guardia")
+    aurora = house.brand("aurora", name="Café Aurora", time_zone="Europe/Madrid")
+    house.brand("brisa", competitor=True)
+    items = [
+        house.item(tone, {aurora: tone}, text=f"It is {tone}.", age=timedelta(minutes=5))
+        for tone in ("negative", "unknown")
+    ]
+    old = house.item("old", {aurora: "negative"}, backfill=True, age=timedelta(hours=3), story="s")
+    house.hear(house.source("diario"), *items, old, rejects=(Reject("x", "y"),))
+    house.judge(aurora)
+    house.crisis(aurora, (channel,))
+    house.kill_delivery("incident-of-aurora.1.guardia")
+    return house
+
+
+URLS = [
+    "/",
+    "/brands/aurora",
+    "/brands/aurora?range=week",
+    "/brands/aurora?range=month",
+    "/incidents/incident-of-aurora",
+    "/login",
+]
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("url", URLS)
+def test_every_page_is_sound_html_in_both_languages(full: House, url: str, language: str) -> None:
+    answer = full.visitor(language=language).get(url)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    page = Page(answer.text)
+    assert f'<html lang="{language}">' in answer.text
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.labelled) <= set(page.ids)
+    assert answer.text.count("<h1") == 1
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_every_input_has_a_label_and_every_table_its_headers(full: House) -> None:
+    visitor = full.visitor()
+    for url in URLS:
+        html = visitor.get(url).text
+        for field in re.findall(r"<(?:input|select)[^>]*>", html):
+            assert 'type="hidden"' in field or re.search(rf"<label>[^<]*{re.escape(field)}", html), field
+        for table in re.findall(r"<table.*?</table>", html, re.S):
+            assert 'scope="col"' in table
+            assert 'scope="row"' in table
+
+
+def test_the_overview_tells_what_is_going_on(full: House) -> None:
+    shown = text(full.visitor().get("/").text)
+    assert "Critical Café Aurora open for 0 min · nobody is on it yet" in shown
+    assert "1 message was not delivered" in shown
+    assert "2 negative in 30 min; usual at this hour: 1.3" in shown
+    assert "100% of its sources heard" in shown
+    assert "competitor" in shown
+    assert "It is negative." in shown
+
+
+def test_unknown_is_shown_as_unknown(full: House) -> None:
+    html = full.visitor().get("/").text
+    assert 'class="chip unknown"' in html
+    assert "tone unknown" in text(html)
+    assert "1 negative · 1 unknown" in text(html)
+
+
+def test_history_and_copies_are_marked(full: House) -> None:
+    brand = full.storage.brands.get("aurora")
+    assert brand is not None
+    full.hear(full.source("second"), full.item("copy", {brand: "negative"}, story="s"))
+    html = full.visitor().get("/brands/aurora").text
+    assert '<span class="flag">copy</span>' in html
+    assert "history</span>" in html
+    assert 'class="history"' in html
+
+
+def test_nothing_to_do_is_said_only_when_all_is_heard(house: House) -> None:
+    brand = house.brand("aurora")
+    visitor = house.visitor()
+    assert "Nothing is being listened to" in visitor.get("/").text
+    house.hear(house.source("diario"))
+    house.judge(brand)
+    assert "Nothing needs you" in visitor.get("/").text
+    house.now = NOON + timedelta(hours=2)
+    shown = text(visitor.get("/").text)
+    assert "Nothing needs you" not in shown
+    assert "1 source is not heard" in shown
+    assert "1 brand is not being watched" in shown
+    assert "0% of its sources heard" in shown
+    assert MOODS["stale"] in shown
+    assert "silent" in shown
+
+
+def test_a_new_source_is_not_heard_yet(house: House) -> None:
+    house.brand("aurora")
+    house.source("new")
+    shown = text(house.visitor().get("/").text)
+    assert "1 source is not heard" in shown
+    assert "never" in shown
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (
+            {"verdict": "learning", "reason": "short_history", "history_h": 12.0},
+            "Getting to know what is usual: 12 h heard",
+        ),
+        (
+            {"verdict": "not_evaluated", "reason": "poor_coverage", "coverage": 0.25},
+            "Too few sources were heard (25%) to judge",
+        ),
+        (
+            {"reason": "below_minimum", "observed": 1, "expected": None},
+            "1 negative in 30 min, too few to mean anything",
+        ),
+        ({"reason": "a word from the future"}, "a word from the future"),
+    ],
+)
+def test_a_verdict_says_why(house: House, numbers: dict[str, Any], said: str) -> None:
+    house.judge(house.brand("aurora"), **numbers)
+    assert said in text(house.visitor().get("/").text)
+
+
+def test_poorly_heard_times_are_hatched_and_told(house: House) -> None:
+    house.judge(house.brand("aurora"), fresh=1, total=4)
+    html = house.visitor().get("/").text
+    assert html.count('fill="url(#chart-aurora-hatch)"') == 23 + 1  # never watched before, and poorly in the last hour
+    assert "25% of its sources heard</title>" in html
+    assert "coverage not known</title>" in html
+    house.judge(house.brand("aurora"), fresh=4, total=4)
+    assert house.visitor().get("/").text.count('fill="url(#chart-aurora-hatch)"') == 23
+
+
+def test_the_incident_page_proves_it(full: House) -> None:
+    shown = text(full.visitor("viewer").get("/incidents/incident-of-aurora").text)
+    assert "14 negative mentions 1.3 usual at this hour" in shown
+    assert "Terrible." in shown
+    assert "words: terrible" in shown
+    assert "2 copies" in shown
+    assert "Nov 18, 13:00 Opened" in shown  # in Madrid
+    assert "Guardia alert ✕ not delivered" in shown
+    assert "http_404: The channel is gone." in shown
+
+
+def test_no_page_tells_a_secret(full: House) -> None:
+    visitor = full.visitor()
+    assert "canary" not in "".join(visitor.get(url).text for url in URLS)
+
+
+def test_mentions_are_filtered_and_paged(house: House) -> None:
+    brand = house.brand("aurora")
+    many = [house.item(f"n{i:02}", {brand: "neutral"}, age=timedelta(minutes=i)) for i in range(45)]
+    house.hear(house.source("diario"), *many, house.item("angry", {brand: "negative"}, text="cold coffee"))
+    visitor = house.visitor()
+    first = visitor.get("/brands/aurora?range=week&text=&label=&source=").text
+    older = re.search(r'class="button" href="(\?[^"]+)"', first)
+    assert older is not None
+    second = visitor.get("/brands/aurora" + older[1].replace("&amp;", "&")).text
+    assert ("n00" in first, "n00" in second, "n44" in first, "n44" in second) == (True, False, False, True)
+    assert 'aria-current="true">7 days' in second
+    only = visitor.get("/brands/aurora?label=negative&text=coffee&source=diario").text
+    assert only.count('<li class="mention') == 1
+    assert 'value="negative" selected' in only
+    for wrong in ("?range=year", "?cursor=x", "?colour=red"):
+        assert visitor.get(f"/brands/aurora{wrong}").status_code == 422
+
+
+def test_an_error_is_a_page_for_a_browser_and_a_problem_for_a_tool(house: House) -> None:
+    visitor = house.visitor()
+    page = visitor.get("/brands/nobody")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    Page(page.text)
+    assert "There is nothing here" in page.text
+    assert visitor.get("/no/such/page").headers["content-type"].startswith("text/html")
+    tool = visitor.get("/brands/nobody", headers={"Accept": "application/json"})
+    assert tool.headers["content-type"] == "application/problem+json"
+    assert (
+        visitor.get("/api/v1/x", headers={"Accept": "text/html"}).headers["content-type"] == "application/problem+json"
+    )
+
+
+def test_an_empty_house_has_a_page_that_says_what_to_do(house: House) -> None:
+    html = house.visitor().get("/").text
+    Page(html)
+    assert "There is no brand yet" in html
+    assert "There is no source yet" in html
+
+
+def test_dead_alarms_are_told_to_those_who_see_all(house: House) -> None:
+    house.brand("aurora")
+    house.storage.deliveries.add([NewDelivery("test.1", house.channel("guardia").id, "system", {})], house.now)
+    house.kill_delivery("test.1")
+    assert "1 message was not delivered" in house.visitor("viewer").get("/").text
+    assert "was not delivered" not in house.visitor("viewer", ("aurora",)).get("/").text
+
+
+def test_its_looks_are_its_own(house: House) -> None:
+    visitor = house.visitor()
+    style = re.search(r'href="(/static/avizor\.css\?v=[0-9a-f]{12})"', visitor.get("/").text)
+    assert style is not None
+    answer = visitor.get(style[1])
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    assert "url(" not in answer.text
+    assert "@import" not in answer.text
+    assert visitor.get("/static/icon.svg").headers["content-type"] == "image/svg+xml"
