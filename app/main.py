@@ -132,7 +132,7 @@ def make_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
                 await scheduler.stop()
 
     app = FastAPI(title="Avizor", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
-    api.install_problems(app)
+    api.install_problems(app, web.make_error_page(deps))
     api.install_headers(app)
     app.include_router(api.make_router(deps))
     app.include_router(web.make_router(deps))

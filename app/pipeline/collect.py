@@ -2,17 +2,17 @@
 
     due sources | request | fetch | parse | clamp | match | language | score | story  > posts, mentions, volumes, cursor
 
-Fetching is async, parsing happens in a killable child, the rest is plain functions in a worker thread. One visit of one
-source is one transaction, whatever its number of pages: a visit that dies has changed nothing.
+Fetching is async, parsing happens in a killable child, the rest is plain functions in one worker thread. Visits that
+come home while others are being stored are stored together: a transaction costs much the same for one and for twenty.
+A visit is stored whole or not at all, with its source's cursor, whatever its number of pages.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 import httpx
 
@@ -20,19 +20,20 @@ from app.clock import Clock
 from app.language import Languages
 from app.pipeline.digest import Digest, Watched, keyed
 from app.pipeline.hands import Hands
+from app.pipeline.visit import Visit, visit
 from app.sentiment import Scorer
 from app.storage import Storage
-from app.storage.records import CollectBatch, Failure, LeaseLost
+from app.storage.records import CollectBatch, Failure, KnownPost, LeaseLost, Stored
 from collectors import COLLECTORS
-from collectors.base import CollectError, Page, Post, Reject, Source
-from collectors.due import in_full, learned_interval_s, max_age_s, next_due, retry_due
-from collectors.fetch import body_hash, fetch, validators
+from collectors.base import CollectError, Post, Source
+from collectors.due import learned_interval_s, max_age_s, next_due, retry_due
+from collectors.fetch import validators
 from collectors.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
 
-PAGES_PER_VISIT = 20
 LEASE_S = 120  # a visit that takes longer has been given up for dead, and is dropped when it comes back
+TOGETHER = 32  # visits in one transaction, at most
 
 
 @dataclass(slots=True)
@@ -46,19 +47,6 @@ class CollectReport:
     mentions: int = 0
     quarantined: int = 0
     errors: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What one visit of a source brought home. `unchanged`: the source said, or showed, that there is nothing new."""
-
-    response: httpx.Response
-    body_hash: bytes
-    cursor: Mapping[str, Any]
-    posts: tuple[Post, ...] = ()
-    rejects: tuple[Reject, ...] = ()
-    interval_hint_s: int | None = None
-    unchanged: bool = False
 
 
 class Collect:
@@ -85,6 +73,8 @@ class Collect:
         self._owner = owner
         self._hands = Hands(hands)
         self._digest = Digest(Watched.compile(()), languages, scorer)
+        self._home: list[Visit] = []  # came home, not stored yet
+        self._storing = asyncio.Lock()
         self.report = CollectReport()
 
     async def tick(self) -> int:
@@ -102,24 +92,12 @@ class Collect:
     async def stop(self) -> None:
         await self._hands.drop()
 
-    async def visit(self, source: Source) -> None:
-        """Ask one source for what is new, and store that or its failure."""
-        now = self._clock()
-        self.report.visited += 1
-        try:
-            visit = await self._ask(source, now)
-            await asyncio.to_thread(self._store, source, visit, now)
-        except CollectError as error:
-            await asyncio.to_thread(self._fail, source, error, now)
-        except LeaseLost:
-            log.warning("source %s: its lease ended before the visit did, another worker has it now", source.slug)
-
     async def _take(self, now: datetime) -> int:
         if self._hands.free <= 0:
             return 0
         sources = await asyncio.to_thread(self._claim, now, self._hands.free)
         for source in sources:
-            self._hands.take(self.visit(source))
+            self._hands.take(self._visit(source))
         return len(sources)
 
     def _claim(self, now: datetime, limit: int) -> list[Source]:
@@ -128,44 +106,41 @@ class Collect:
             brands = tuple(self._storage.brands.all())
             if brands != self._digest.watched.brands:
                 self._digest = Digest(Watched.compile(brands), self._languages, self._scorer)
-        return sources
+        return [replace(source, queries=self._digest.watched.queries(source)) for source in sources]
 
-    async def _ask(self, source: Source, now: datetime) -> Visit:
-        asked = replace(source, queries=self._digest.watched.queries(source))
-        request = COLLECTORS[source.kind].request(asked, now)
-        response = await fetch(self._http, request, source, full=in_full(source, now), now=now)
-        digest = body_hash(response)
-        if response.status_code == httpx.codes.NOT_MODIFIED or digest == source.body_hash:
-            return Visit(response, source.body_hash or digest, source.cursor, unchanged=True)
-        pages = [await self._sandbox.parse(asked, response)]
-        while pages[-1].next and len(pages) < PAGES_PER_VISIT:
-            asked = replace(asked, cursor=pages[-1].cursor)
-            try:
-                pages.append(await self._next_page(asked, now))
-            except CollectError as error:
-                # What came before is kept, and the cursor says where to go on.
-                log.warning("source %s: page %d: %s", source.slug, len(pages) + 1, error)
-                break
-        return Visit(
-            response=response,
-            body_hash=digest,
-            cursor=pages[-1].cursor,
-            posts=tuple(post for page in pages for post in page.posts),
-            rejects=tuple(reject for page in pages for reject in page.rejects),
-            interval_hint_s=pages[0].interval_hint_s,
-        )
+    async def _visit(self, source: Source) -> None:
+        """Ask one source for what is new, and store that or its failure."""
+        now = self._clock()
+        self.report.visited += 1
+        try:
+            brought = await visit(self._http, self._sandbox, source, now)
+        except CollectError as error:
+            await asyncio.to_thread(self._fail, source, error, now)
+        else:
+            await self._bring(brought)
 
-    async def _next_page(self, asked: Source, now: datetime) -> Page:
-        response = await fetch(self._http, COLLECTORS[asked.kind].request(asked, now), asked, full=True, now=now)
-        return await self._sandbox.parse(asked, response)
+    async def _bring(self, brought: Visit) -> None:
+        """Whoever finds nobody storing stores all that has come home; the others find their own already stored."""
+        self._home.append(brought)
+        async with self._storing:
+            if brought in self._home:
+                together, self._home = self._home[:TOGETHER], self._home[TOGETHER:]
+                await asyncio.to_thread(self._store, together)
 
-    def _store(self, source: Source, visit: Visit, now: datetime) -> None:
-        posts = keyed(COLLECTORS[source.kind].namespace(source), visit.posts)
-        known = self._storage.posts.known(list(posts))
+    def _store(self, visits: Sequence[Visit]) -> None:
+        posts = [keyed(COLLECTORS[one.source.kind].namespace(one.source), one.posts) for one in visits]
+        known = self._storage.posts.known([key for some in posts for key in some])
+        batches = [self._batch(one, some, known) for one, some in zip(visits, posts, strict=True)]
+        for one, stored in zip(visits, self._storage.posts.store_all(batches, self._clock()), strict=True):
+            self._report(one, stored)
+
+    def _batch(self, visit: Visit, posts: Mapping[bytes, Post], known: Mapping[bytes, KnownPost]) -> CollectBatch:
+        """A visit as rows. A document that did not change counts as one item that is not new."""
+        source, now = visit.source, visit.at
+        new = sum(key not in known for key in posts)
+        pace_s = learned_interval_s(source, new=new, offered=len(posts) or visit.unchanged)
         etag, last_modified = validators(visit.response)
-        # A document that did not change counts as one item that is not new.
-        pace_s = learned_interval_s(source, new=len(posts) - len(known), offered=len(posts) or visit.unchanged)
-        batch = CollectBatch(
+        return CollectBatch(
             source_id=source.id,
             owner=self._owner,
             items=self._digest.rows(source, posts, known, now),
@@ -184,7 +159,11 @@ class Collect:
             ),
             adaptive_interval_s=pace_s,
         )
-        stored = self._storage.posts.store(batch, now)
+
+    def _report(self, visit: Visit, stored: Stored | None) -> None:
+        if stored is None:
+            log.warning("source %s: its lease ended before the visit did, another worker has it", visit.source.slug)
+            return
         self.report.unchanged += visit.unchanged
         self.report.posts += stored.posts
         self.report.mentions += stored.mentions
@@ -202,4 +181,7 @@ class Collect:
             state="disabled" if error.permanent else "failing",
             disable=error.permanent,
         )
-        self._storage.sources.fail(failure, now)
+        try:
+            self._storage.sources.fail(failure, now)
+        except LeaseLost:
+            log.warning("source %s: its lease ended before the visit did, another worker has it", source.slug)

@@ -61,20 +61,21 @@ class Digest:
     ) -> list[CollectedPost]:
         """One row per post that is new, or that mentions a brand which it did not mention when it was stored."""
         allowed = self.watched.brand_ids(source)
-        brands = {key: self._brands(source, post, allowed) for key, post in posts.items()}
+        sites = {key: site_of(source, post) for key, post in posts.items()}
+        brands = {key: self._brands(source, post, sites[key], allowed) for key, post in posts.items()}
         fresh = {key: found - known[key].brand_ids if key in known else found for key, found in brands.items()}
         tones = self._hear(source, posts, fresh)
         return [
-            row(source, key, posts[key], now, tones.get(key, {}), seen=key in known)
+            row(source, key, posts[key], sites[key], now, tones.get(key, {}), seen=key in known)
             for key, found in fresh.items()
             if found or key not in known
         ]
 
-    def _brands(self, source: Source, post: Post, allowed: frozenset[int]) -> frozenset[int]:
+    def _brands(self, source: Source, post: Post, site: str | None, allowed: frozenset[int]) -> frozenset[int]:
         document = query.Document(
             title="" if post.reply else post.title,
             text=post.text,
-            site=site_of(source, post),
+            site=site,
             author=post.author,
             language=lambda: self._languages.identify(spoken(post), post.language or source.language).code,
             source=source.slug,
@@ -122,11 +123,17 @@ def published(post: Post, now: datetime) -> datetime:
 
 
 def row(
-    source: Source, key: bytes, post: Post, now: datetime, sentiments: Mapping[int, Sentiment], *, seen: bool
+    source: Source,
+    key: bytes,
+    post: Post,
+    site: str | None,
+    now: datetime,
+    sentiments: Mapping[int, Sentiment],
+    *,
+    seen: bool,
 ) -> CollectedPost:
     """`seen`: the post was stored before, and a new or changed query makes it a mention only now. That is no news."""
     at = published(post, now)
-    site = site_of(source, post)
     heard = next(iter(sentiments.values()), None)
     return CollectedPost(
         dedupe_key=key,

@@ -114,7 +114,7 @@ class Watch:
         covered = [*self._storage.volumes.coverage(brand.id, start, through), *unwatched]
         rows = self._storage.volumes.series(brand.id, start, through, BIN_S)
         spike = detect(volume_of(start, through, rows, covered), now, self._policy)
-        judged = Judged(brand.id, through, to_mapping(spike), unwatched)
+        judged = Judged(brand.id, through, to_mapping(spike), unwatched, watch.revision)
         change = states.advance(brand.id, self._newest(brand), spike, now, self._policy, secrets.token_hex(8))
         if brand.competitor or change is None:
             self._storage.watches.save(judged, now)
