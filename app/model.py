@@ -1,7 +1,7 @@
 """The words of the roof: who is watched, and what was heard. Pure data, no behaviour that needs a clock or a database.
 
-The wings own the rest of the glossary: `Post`, `Source` in `collectors.base`; `Spike`, `Incident`, `Alert`, `Channel` in
-`alerts`. The table of words is in README.md.
+The wings own the rest of the glossary: `Post`, `Source` in `collectors.base`; `Spike`, `Incident`, `Alert`, `Channel`
+in `alerts`. The table of words is in README.md.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """The language of one text: a two- or three-letter code and how sure we are in 0..1; None = none that is enabled."""
+    """The language of one text: a two- or three-letter code, None = none that is enabled; confidence in 0..1."""
 
     code: str | None
     confidence: float

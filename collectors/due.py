@@ -93,15 +93,12 @@ def in_full(source: Source, now: datetime) -> bool:
     """Whether to ask without validators: once in each day of the source's life. A wrong 304 for ever is silence."""
     if source.last_ok_at is None or source.created_at is None:
         return True
-    return (now - source.created_at) // timedelta(days=1) != (source.last_ok_at - source.created_at) // timedelta(
-        days=1
-    )
+    day = timedelta(days=1)
+    return (now - source.created_at) // day != (source.last_ok_at - source.created_at) // day
 
 
 def max_age_s(headers: Mapping[str, str]) -> int | None:
-    """How long the publisher lets the answer stand: Cache-Control max-age less Age, else Expires less Date. None = no
-    word.
-    """
+    """How long the publisher lets the answer stand: max-age less Age, else Expires less Date. None: not said."""
     cache = {name.lower(): value for name, value in headers.items()}
     control = cache.get("cache-control", "").lower()
     if re.search(r"\bno-(?:cache|store)\b", control):

@@ -1,0 +1,154 @@
+"""The words and the seam of the collecting wing.
+
+    Collector.request(source, now) | fetch -> httpx.Response | Collector.parse(source, response) -> Page of Posts
+
+A collector is pure: it never holds a client, a clock or a database. A test hands it an `httpx.Response`.
+
+    CollectError          the one error of this wing; caught in one place, the collect walk, written down and shown
+        .permanent        asking again will not help (410): the source is disabled until a person looks
+        .retry_after_s    the other side said when to come back
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import httpx
+
+SourceState = Literal["ok", "late", "failing", "silent", "disabled"]
+
+
+class CollectError(Exception):
+    """A source could not be asked or understood. The text is for the operator: what was wrong and what to do.
+
+    `code` is a short stable word (`http_404`, `timeout`, `not_a_feed`, `address_not_allowed`, `parse_killed` ...). The
+    text never holds a secret, nor the address, status or body of a target that the outbound guard refused.
+    """
+
+    def __init__(self, code: str, message: str, *, permanent: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.permanent = permanent
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a search API may be asked for a brand: `terms` are alternatives, each enough to find its posts.
+
+    The API's answer is matched again locally with the whole boolean query, so a term may find too much.
+    """
+
+    brand: str
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place to ask, with its cursor, its due time and its health.
+
+    `slug` is its id outside. `settings` are the kind's own (for `hackernews`: `query`, `tags`). `brands` are brand
+    slugs, empty = every brand. `cursor` belongs to the collector and is opaque to everybody else. `interval_s` is what
+    the operator asked for; `adaptive_interval_s` what the source's own cadence taught. `queries` is filled in by the
+    walk before `request`. `secret` is the plain credential, only ever in memory, None when the kind needs none.
+    """
+
+    id: int
+    slug: str
+    name: str
+    kind: str
+    url: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    brands: tuple[str, ...] = ()
+    language: str | None = None
+    interval_s: int = 900
+    enabled: bool = True
+    origin: Literal["file", "api"] = "file"
+    secret: str | None = field(default=None, repr=False)
+    queries: tuple[Query, ...] = ()
+    # state, written by the collect walk only
+    cursor: Mapping[str, Any] = field(default_factory=dict)
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: bytes | None = None
+    state: SourceState = "late"
+    adaptive_interval_s: int | None = None
+    next_due_at: datetime | None = None
+    fail_count: int = 0
+    created_at: datetime | None = None
+    first_ok_at: datetime | None = None
+    last_ok_at: datetime | None = None
+    last_item_at: datetime | None = None
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+
+    @property
+    def first_run(self) -> bool:
+        """Nothing was ever fetched from here: what comes now is history and never alerts."""
+        return self.first_ok_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One published thing as collected, not yet known to be a mention.
+
+    `id` identifies it within its collector's `namespace`: a GUID or an API's id, never a redirect or an aggregator's
+    link. `text` and `title` are plain text (markup removed, entities resolved, no NUL, no lone surrogate). `url` is
+    http(s) or None. `published_at` is what the source claims, in UTC, unclamped; None when it claims nothing readable.
+    `language` is a two-letter code claimed by the source, or None. `reply`: the title is that of the thread which the
+    post answers, somebody else's words: shown, but neither matched nor scored.
+    """
+
+    id: str
+    title: str
+    text: str
+    url: str | None = None
+    author: str | None = None
+    published_at: datetime | None = None
+    language: str | None = None
+    reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An item that could not be read: it costs itself only. `sample` is the start of it, as text."""
+
+    reason: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one response held. `next` = ask again at once, with the new cursor. `interval_hint_s` is the publisher's
+    wish (ttl, sy:).
+
+    `truncated` says how many items were left out by a cap.
+    """
+
+    posts: tuple[Post, ...]
+    cursor: Mapping[str, Any] = field(default_factory=dict)
+    next: bool = False
+    rejects: tuple[Reject, ...] = ()
+    title: str | None = None
+    interval_hint_s: int | None = None
+    truncated: int = 0
+
+
+class Collector(Protocol):
+    """The code for one kind of source. One file, one line in `COLLECTORS`, one recorded sample."""
+
+    kind: str
+
+    def check(self, source: Source) -> None:
+        """Raise `ValueError` in words for the operator if this source's url or settings cannot work."""
+
+    def namespace(self, source: Source) -> str:
+        """Where a post's `id` is unique: `rss:<source slug>` for a feed, `hackernews` for Hacker News as a whole."""
+
+    def request(self, source: Source, now: datetime) -> httpx.Request:
+        """What to ask next. Validators (ETag, Last-Modified) are added by `fetch`."""
+
+    def parse(self, source: Source, response: httpx.Response) -> Page:
+        """Read a complete 200 response. Raises `CollectError` when the whole of it is unreadable."""
