@@ -34,8 +34,9 @@ class Brands:
             return None if row is None else brand_of(row)
 
 
-def put(connection: Connection, brand: Brand, now: datetime) -> None:
-    """Make or change the brand with this slug; an archived one comes back."""
+def put(connection: Connection, brand: Brand, now: datetime) -> bool:
+    """Make or change the brand with this slug; an archived one comes back. True when it now listens for something else."""
+    stored = connection.execute(select(brands).where(brands.c.slug == brand.slug)).first()
     values = {
         "name": brand.name,
         "query": brand.query,
@@ -46,11 +47,13 @@ def put(connection: Connection, brand: Brand, now: datetime) -> None:
         "origin": brand.origin,
         "archived_at": None,
     }
-    changed = connection.execute(update(brands).where(brands.c.slug == brand.slug).values(**values))
-    if not changed.rowcount:
+    if stored is not None:
+        connection.execute(update(brands).where(brands.c.id == stored.id).values(**values))
+    else:
         made = insert(brands).values(slug=brand.slug, created_at=now, **values).returning(brands.c.id)
         brand_id = connection.execute(made).scalar_one()
         connection.execute(insert(watches).values(brand_id=brand_id, mentions=0, judged_mentions=0))
+    return stored is None or stored.query != brand.query or stored.archived_at is not None
 
 
 def archive(connection: Connection, slug: str, now: datetime) -> bool:

@@ -13,10 +13,11 @@ _ARCHIVE = {"brand": brands.archive, "source": sources.archive, "channel": chann
 
 
 def apply(connection: Connection, changes: Sequence[ConfigChange], vault: Vault, now: datetime) -> None:
+    listens_anew = False
     for change in changes:
         match change:
             case PutBrand(brand):
-                brands.put(connection, brand, now)
+                listens_anew |= brands.put(connection, brand, now)
             case PutSource(source):
                 sources.put(connection, source, vault, now)
             case PutChannel(channel):
@@ -24,3 +25,5 @@ def apply(connection: Connection, changes: Sequence[ConfigChange], vault: Vault,
             case Archive(noun, slug):
                 if not _ARCHIVE[noun](connection, slug, now):
                     raise StorageError(f"there is no {noun} {slug!r} to archive; nothing was changed")
+    if listens_anew:
+        sources.read_again(connection)

@@ -126,6 +126,11 @@ def put(connection: Connection, source: Source, vault: Vault, now: datetime) -> 
     connection.execute(update(sources).where(sources.c.id == stored.id).values(**values))
 
 
+def read_again(connection: Connection) -> None:
+    """Forget the validators: a new query may find what an unchanged document has held all the while."""
+    connection.execute(update(sources).values(etag=None, last_modified=None, body_hash=None))
+
+
 def archive(connection: Connection, slug: str, now: datetime) -> bool:
     """False when there is no such source. A visit under way is dropped."""
     values = {"archived_at": now, "lease_owner": None, "lease_until": None}

@@ -175,3 +175,24 @@ def test_another_interval_counts_from_now_on(world: World) -> None:
     world.storage.apply([PutSource(replace(source, interval_s=60))], later)
     after = world.storage.sources.get("diario")
     assert (after.next_due_at, after.adaptive_interval_s, after.etag) == (later, None, '"abc"')
+
+
+def test_a_new_query_is_tried_on_documents_that_do_not_change(world: World) -> None:
+    source = world.source()
+
+    def validators() -> tuple[Any, ...]:
+        stored = world.storage.sources.get(source.slug)
+        return stored.etag, stored.last_modified, stored.body_hash
+
+    world.brand("acme")
+    world.collect(source)
+    known = validators()
+    assert None not in known
+    world.storage.apply([PutBrand(replace(world.storage.brands.get("acme"), time_zone="Europe/Madrid"))], world.now)
+    assert validators() == known, "the control: the same query has nothing new to find"
+
+    world.storage.apply([PutBrand(replace(world.storage.brands.get("acme"), query="acme OR zeta"))], world.now)
+    assert validators() == (None, None, None)
+    world.collect(source)
+    world.brand("zeta")
+    assert validators() == (None, None, None)
