@@ -35,7 +35,7 @@ class Brands:
 
 
 def put(connection: Connection, brand: Brand, now: datetime) -> bool:
-    """Make or change the brand with this slug; an archived one comes back. True when it now listens for something else."""
+    """Make or change the brand with this slug; an archived one comes back. True when its query is news."""
     stored = connection.execute(select(brands).where(brands.c.slug == brand.slug)).first()
     values = {
         "name": brand.name,
