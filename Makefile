@@ -8,7 +8,7 @@ run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR
 	@$(BIN)/avizor init
 	@exec $(BIN)/avizor serve --migrate --apply
 
-demo: .venv/run.stamp           ## an invented brand's crisis, from the first feed to the Slack message, in two minutes
+demo: .venv/run.stamp           ## an invented brand's crisis, from the first complaint to the all-clear, in three minutes
 	@exec $(BIN)/avizor demo
 
 test: .venv/dev.stamp           ## every test, PostgreSQL included

@@ -49,7 +49,7 @@ def serve(
 def play(
     stay: Annotated[bool, typer.Option("--stay", help="Keep the pages up afterwards, until Ctrl-C.")] = False,
 ) -> None:
-    """Play an invented brand's crisis through the real service, in two minutes. Needs no network and keeps nothing."""
+    """Play an invented brand's crisis through the real service, in three minutes. Needs no network and keeps nothing."""
     from app.cli import demo
 
     demo.demo(stay=stay)
