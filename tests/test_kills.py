@@ -16,7 +16,7 @@ def test_it_loses_nothing_when_it_is_killed_while_it_collects_and_delivers(capsy
 
 def test_the_judge_sees_a_lost_alert_and_a_broken_order() -> None:
     figures = Figures()
-    first, second = (b'{"data": {"incident": {"id": "a"}}}', b'{"data": {"incident": {"id": "b"}}}')
+    first, second = b"12 negative mentions", b"13 negative mentions"
     judge_alerts(
         figures, {"a.1.hook", "a.2.hook", "a.3.hook"}, [("a.2.hook", first), ("a.1.hook", first), ("a.1.hook", second)]
     )

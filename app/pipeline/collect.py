@@ -79,26 +79,28 @@ class Collect:
 
     async def tick(self) -> int:
         """Claim as many due sources as there are free hands. Returns how many were claimed; does not wait for them."""
-        return await self._take(self._clock())
+        return len(await self._take())
 
     async def run(self) -> CollectReport:
-        """Visit everything that is due now, each source once, and wait for it."""
+        """Visit everything that is due, and wait for it. It ends when nothing is left that was not visited."""
         self.report = CollectReport()
-        now = self._clock()
-        while await self._take(now):
+        visited: set[int] = set()
+        while (claimed := await self._take()) - visited:
+            visited |= claimed
             await self._hands.rest()
+        await self._hands.rest()
         return self.report
 
     async def stop(self) -> None:
         await self._hands.drop()
 
-    async def _take(self, now: datetime) -> int:
+    async def _take(self) -> set[int]:
         if self._hands.free <= 0:
-            return 0
-        sources = await asyncio.to_thread(self._claim, now, self._hands.free)
+            return set()
+        sources = await asyncio.to_thread(self._claim, self._clock(), self._hands.free)
         for source in sources:
             self._hands.take(self._visit(source))
-        return len(sources)
+        return {source.id for source in sources}
 
     def _claim(self, now: datetime, limit: int) -> list[Source]:
         sources = self._storage.sources.claim_due(now, limit, self._owner, LEASE_S)

@@ -57,14 +57,16 @@ class Deliver:
 
     async def tick(self) -> int:
         """Claim as many due deliveries as there are free hands. A slow target holds its own hands, nobody else's."""
-        return await self._take(self._clock())
+        return len(await self._take(self._clock()))
 
     async def run(self) -> DeliverReport:
-        """Try everything that is due now, each once, and wait for the answers."""
+        """Try everything that is due, alarms about it too, and wait for the answers. What fails waits for its time."""
         self.report = DeliverReport()
-        now = self._clock()
-        while await self._take(now):
+        tried: set[int] = set()
+        while (claimed := await self._take(self._clock())) - tried:
+            tried |= claimed
             await self._hands.rest()
+        await self._hands.rest()
         return self.report
 
     async def stop(self) -> None:
@@ -74,12 +76,11 @@ class Deliver:
     async def attempt(self, delivery: Delivery) -> None:
         """One try: send, and write down how it went."""
         self.report.tried += 1
-        alert = replace(dossier.from_json(delivery.alert), repeat=delivery.attempts > 0 or delivery.uncertain)
         began = time.monotonic()
-        error = await self._send(delivery.channel, alert)
+        error = await self._try(delivery)
         duration_ms = round((time.monotonic() - began) * 1000)
         try:
-            await asyncio.to_thread(self._finish, delivery, alert, error, duration_ms, self._clock())
+            await asyncio.to_thread(self._finish, delivery, error, duration_ms, self._clock())
         except LeaseLost:
             log.warning("delivery %s: its lease ended before the answer came, another worker has it now", delivery.key)
 
@@ -93,17 +94,27 @@ class Deliver:
         if error:
             raise error
 
-    async def _take(self, now: datetime) -> int:
+    async def _take(self, now: datetime) -> set[int]:
         if self._hands.free <= 0:
-            return 0
+            return set()
         claimed = await asyncio.to_thread(self._storage.deliveries.claim, now, self._hands.free, self._owner)
         for delivery in claimed:
             self._hands.take(self.attempt(delivery))
-        return len(claimed)
+        return {delivery.id for delivery in claimed}
+
+    async def _try(self, delivery: Delivery) -> NotifyError | None:
+        if not delivery.channel.enabled:
+            return NotifyError("channel_off", "the channel has been switched off or removed since", permanent=True)
+        try:
+            alert = dossier.from_json(delivery.alert)
+        except Exception as bug:
+            log.exception("delivery %s cannot be read", delivery.key)
+            return NotifyError("internal", f"the alert cannot be read: {type(bug).__name__}")
+        return await self._send(delivery.channel, replace(alert, repeat=delivery.attempts > 0 or delivery.uncertain))
 
     async def _send(self, channel: Channel, alert: Alert) -> NotifyError | None:
-        notifier = NOTIFIERS[channel.kind]
         try:
+            notifier = NOTIFIERS[channel.kind]
             await notifier.send(channel, alert, notifier.render(alert), self._http, self._clock())
         except NotifyError as error:
             return error
@@ -112,11 +123,9 @@ class Deliver:
             return NotifyError("internal", f"the alert could not be made: {type(bug).__name__}")
         return None
 
-    def _finish(
-        self, delivery: Delivery, alert: Alert, error: NotifyError | None, duration_ms: int, now: datetime
-    ) -> None:
+    def _finish(self, delivery: Delivery, error: NotifyError | None, duration_ms: int, now: datetime) -> None:
         outcome = outcome_of(delivery, error, duration_ms, now, random.random())  # noqa: S311 - jitter
-        extra = self._alarms(delivery, alert, outcome, now) if error else []
+        extra = self._alarms(delivery, outcome, now) if error else []
         self._storage.deliveries.finish(delivery.id, self._owner, outcome, now, extra)
         self.report.delivered += outcome.state == "delivered"
         self.report.retried += outcome.state == "pending"
@@ -124,18 +133,20 @@ class Deliver:
         if error:
             log.warning("delivery %s, try %d: %s", delivery.key, delivery.attempts + 1, error)
 
-    def _alarms(self, delivery: Delivery, alert: Alert, outcome: Outcome, now: datetime) -> list[NewDelivery]:
+    def _alarms(self, delivery: Delivery, outcome: Outcome, now: datetime) -> list[NewDelivery]:
         """The failure told through every other channel: when it is final, and once when it drags on."""
         final = outcome.state == "dead"
-        if alert.action == "system" or not (
+        if delivery.action == "system" or not (
             final or retry.needs_fallback(delivery.attempts + 1, delivery.created_at, now)
         ):
             return []
-        return [
-            self._alarm(delivery, alert, other, outcome, now)
-            for other in self._storage.channels.all()
-            if other.enabled and other.id != delivery.channel.id
-        ]
+        others = [other for other in self._storage.channels.all() if other.enabled and other.id != delivery.channel.id]
+        try:
+            alert = dossier.from_json(delivery.alert)
+            return [self._alarm(delivery, alert, other, outcome, now) for other in others]
+        except Exception:
+            log.exception("delivery %s cannot be told: its alarm says only that there was one", delivery.key)
+            return [self._alarm(delivery, bare(delivery), other, outcome, now) for other in others]
 
     def _alarm(self, delivery: Delivery, alert: Alert, other: Channel, outcome: Outcome, now: datetime) -> NewDelivery:
         alarm = dossier.dead_letter_alert(
@@ -147,6 +158,12 @@ class Deliver:
             is_final=outcome.state == "dead",
         )
         return NewDelivery(key=alarm.key, channel_id=other.id, action="system", alert=dossier.to_json(alarm))
+
+
+def bare(delivery: Delivery) -> Alert:
+    """What is known of an alert that cannot be read: an alarm about it must not fail for the same reason."""
+    brand = str(delivery.alert.get("brand", ""))
+    return Alert(delivery.key, delivery.action, brand, delivery.created_at, delivery.channel.language)
 
 
 def outcome_of(

@@ -1,6 +1,7 @@
 """From posts to rows: clamp | match | language | score | story. Pure: no clock, no network, no database."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from app.sentiment import Scorer
 from app.storage.records import CollectedPost, KnownPost
 from app.story import text_hash
 from collectors.base import Post, Query, Source
+
+log = logging.getLogger(__name__)
 
 LATE_AFTER = timedelta(hours=24)  # what arrives later than this teaches the baseline, but never alerts
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)  # an item that claims to be older than the web is taken for undated
@@ -29,12 +32,13 @@ class Watched:
 
     @classmethod
     def compile(cls, brands: Sequence[Brand]) -> "Watched":
-        expressions = {brand.id: query.parse(brand.query) for brand in brands}
+        expressions = _parsed(brands)
+        heard = [brand for brand in brands if brand.id in expressions]
         return cls(
             brands=tuple(brands),
             index=query.Index(expressions),
-            terms={brand.slug: query.terms(expressions[brand.id]) for brand in brands},
-            ids={brand.slug: brand.id for brand in brands},
+            terms={brand.slug: query.terms(expressions[brand.id]) for brand in heard},
+            ids={brand.slug: brand.id for brand in heard},
         )
 
     def queries(self, source: Source) -> tuple[Query, ...]:
@@ -46,6 +50,17 @@ class Watched:
     def _slugs(self, source: Source) -> list[str]:
         """The brands that a source is asked for: those that it names, or all."""
         return [slug for slug in source.brands or self.ids if slug in self.ids]
+
+
+def _parsed(brands: Sequence[Brand]) -> dict[int, query.Expression]:
+    """Queries are checked before they are stored; one that this version cannot read costs its own brand only."""
+    expressions = {}
+    for brand in brands:
+        try:
+            expressions[brand.id] = query.parse(brand.query)
+        except query.QueryError as error:
+            log.error("brand %s is not listened for, its query cannot be read: %s", brand.slug, error)
+    return expressions
 
 
 class Digest:

@@ -1,6 +1,7 @@
 """One visit of one source: request | fetch | parse, page after page, within a bound. Nothing is stored here."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from collectors.sandbox import Sandbox
 log = logging.getLogger(__name__)
 
 PAGES = 20
+ENOUGH_S = 60.0  # then no further page is turned: a visit must come home well before its lease ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,20 @@ class Visit:
 
 
 async def visit(http: httpx.AsyncClient, sandbox: Sandbox, source: Source, now: datetime) -> Visit:
-    """Ask a source for what is new. `source.queries` say what for. Raises `CollectError`."""
+    """Ask a source for what is new. `source.queries` say what for. Raises `CollectError`.
+
+    A source with a cursor is asked several questions: that the first has the same answer as last time says nothing
+    about the others.
+    """
+    began = time.monotonic()
+    several = bool(source.cursor)
     request = COLLECTORS[source.kind].request(source, now)
-    response = await fetch(http, request, source, full=in_full(source, now), now=now)
+    response = await fetch(http, request, source, full=several or in_full(source, now), now=now)
     digest = body_hash(response)
-    if response.status_code == httpx.codes.NOT_MODIFIED or digest == source.body_hash:
+    if response.status_code == httpx.codes.NOT_MODIFIED or (digest == source.body_hash and not several):
         return Visit(source, now, response, source.body_hash or digest, source.cursor, unchanged=True)
     pages = [await sandbox.parse(source, response)]
-    while pages[-1].next and len(pages) < PAGES:
+    while pages[-1].next and len(pages) < PAGES and time.monotonic() - began < ENOUGH_S:
         try:
             pages.append(await _next_page(http, sandbox, replace(source, cursor=pages[-1].cursor), now))
         except CollectError as error:

@@ -12,8 +12,8 @@ emoji, other scripts) are looked at one by one, and the short ones are remembere
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
-from unicodedata import category, is_normalized, normalize
+from functools import cache, lru_cache
+from unicodedata import category, combining, is_normalized, normalize
 
 # Invisible by design (Unicode's Default_Ignorable_Code_Point) and the Arabic tatweel, a stretch of ink.
 IGNORABLE = (
@@ -58,7 +58,7 @@ SPELLING_AFTER |= dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 _IGNORABLE = re.compile(f"[{IGNORABLE}]+")
 _ACCENT = re.compile(f"[{ACCENT}]+")
 _LETTER_OF_ITS_OWN = re.compile(f"([nN])[{ACCENT}]*?\u0303|([иИ])[{ACCENT}]*?\u0306")
-_APART = re.compile(f"[{UNSPACED}{EMOJI}]|[{FLAG}]{{1,2}}")
+_APART = re.compile(f"([{UNSPACED}{EMOJI}]|[{FLAG}]{{1,2}})")
 _NOT_A_WORD = re.compile(f"(?:[^\\w{SIGN}{UNSPACED}{EMOJI}{FLAG}]|_)+")
 # Catalan: paral·lel is spelt parallel where the dot is hard to type.
 _CATALAN_DOT = re.compile("(?<=l)·(?=l)")
@@ -69,6 +69,7 @@ _LABEL = re.compile(r"[\w-]{1,63}")
 _TAG_SIGNS = "#@＃＠"
 
 _REMEMBERED = 24  # characters; longer runs are sentences in other scripts and do not come back
+_MOST_MARKS = 30  # on one letter, as in Unicode's Stream-Safe Text Format; no language has half as many
 
 
 def fold(text: str) -> str:
@@ -148,14 +149,26 @@ def tags(text: str) -> list[tuple[str, int, int]]:
 
 def domain(host: str) -> str:
     """A host name to compare: lower case, composed, international labels (`xn--`) in their own letters."""
-    return ".".join(map(_label, normalize("NFC", host.strip(".")).lower().split(".")))
+    return ".".join(map(_label, composed(host.strip(".")).lower().split(".")))
 
 
 def visible(text: str) -> str:
     """`text` as the eye sees it: composed (NFC), without invisible characters. Case and accents stay."""
     if text.isascii():
         return text
-    return normalize("NFC", _IGNORABLE.sub("", text))
+    return composed(_IGNORABLE.sub("", text))
+
+
+def composed(text: str) -> str:
+    """`text` in NFC. Marks past the 30th on one letter are dropped: putting them in order takes quadratic time."""
+    return text if is_normalized("NFC", text) else normalize("NFC", _surplus_marks().sub(r"\1", text))
+
+
+@cache
+def _surplus_marks() -> re.Pattern[str]:
+    """More marks than one letter can bear, counting what only becomes a mark, and what parts marks and is dropped."""
+    marks = "".join(char for char in map(chr, range(0x300, 0x1E950)) if combining(normalize("NFKD", char)[0]))
+    return re.compile(f"([{marks}{IGNORABLE}]{{{_MOST_MARKS}}})[{marks}{IGNORABLE}]+")
 
 
 def is_unspaced(word: str) -> bool:
@@ -164,13 +177,15 @@ def is_unspaced(word: str) -> bool:
 
 
 def _folded_run(run: str) -> str:
+    if len(run) > _MOST_MARKS:
+        run = _surplus_marks().sub(r"\1", run)
     run = normalize("NFKD", _IGNORABLE.sub("", run).translate(SPELLING_BEFORE))
     run = _LETTER_OF_ITS_OWN.sub(lambda match: "ñ" if match[1] else "й", run)
     return normalize("NFC", _ACCENT.sub("", run).casefold().translate(SPELLING_AFTER))
 
 
 def _spaced_run(run: str) -> str:
-    return _NOT_A_WORD.sub(" ", _APART.sub(r" \g<0> ", _folded_run(run)))
+    return _NOT_A_WORD.sub(" ", " ".join(_APART.split(_folded_run(run))))
 
 
 def _label(label: str) -> str:
@@ -209,9 +224,7 @@ class _Respelling:
             if b"\0" not in quick:
                 return quick.decode("latin-1")
         # After NFC the only accents on their own are dropped anyway, so a run can be respelt without its neighbours.
-        if not is_normalized("NFC", text):
-            text = normalize("NFC", text)
-        pieces = self._wide.split(text)
+        pieces = self._wide.split(composed(text))
         pieces[0::2] = "\0".join(pieces[0::2]).encode("latin-1").translate(self.latin).decode("latin-1").split("\0")
         pieces[1::2] = [
             self._remembered(run) if len(run) <= _REMEMBERED else self._respell(run) for run in pieces[1::2]

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
-from unicodedata import normalize
 
 from app.query.errors import QueryError
 from app.query.expression import (
@@ -28,7 +27,7 @@ from app.query.expression import (
     Unit,
     Words,
 )
-from app.query.fold import domain, is_unspaced, tags, words
+from app.query.fold import composed, domain, is_unspaced, tags, words
 
 MAX_BYTES = 8192
 MAX_DEPTH = 50
@@ -363,7 +362,7 @@ def _leaf(token: _Token, field: str | None) -> Expression:
     if token.kind == "exact":
         if not token.text.strip():
             raise QueryError("blank_exact", token.start)
-        return Exact(normalize("NFC", token.text), _text_field(field), start=token.start, end=token.end)
+        return Exact(composed(token.text), _text_field(field), start=token.start, end=token.end)
     return _words(token, _text_field(field))
 
 
@@ -414,7 +413,7 @@ def _units(text: str, at: int, with_tags: bool) -> tuple[Unit, ...]:
 
 
 def _ends_in_word(piece: str) -> bool:
-    return bool(words(normalize("NFC", piece)[-1:]))
+    return bool(words(composed(piece)[-1:]))
 
 
 def _prefix(unit: Unit, at: int) -> Unit:
