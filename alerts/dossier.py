@@ -1,34 +1,28 @@
-"""From an incident's change to the alert about it: proof gathered, told to whom it concerns, written as JSON and back.
+"""From an incident's change to the alert about it: proof gathered, put into words, written as JSON and back.
 
     Spike, exhibits, summary -> build -> Dossier -> attach -> Change
     Change, Channel -> wanted -> Action -> alert_for -> Alert -> to_json -> (outbox) -> from_json
 
 The JSON is what the outbox stores: an alert must be complete in itself, since it may leave a day after the rows it
-speaks of have changed. It is read back strictly: a missing or unknown field is an error, not a guess.
+speaks of have changed. It may be read by a newer Avizor than wrote it: a field that is missing takes its default, one
+that is not known is left out, and anything else that does not fit is an error, not a guess.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, get_args
 
 from alerts import prose
+from alerts.audience import delivery_key
 from alerts.base import Action, Alert, Channel, Dossier, Exhibit, Severity
-from alerts.incident import MACHINE, Change, EventKind
+from alerts.incident import MACHINE, Change
 from alerts.spike import Spike, to_mapping
 from alerts.texts import N_, words
 
 # A dossier travels in messages and rows: what is quoted is bounded, however long the mention was.
 MAX_EXHIBITS, MAX_COUNTS = 10, 50
 MAX_TITLE, MAX_TEXT, MAX_NAME, MAX_URL, MAX_WORDS = 300, 1000, 200, 2000, 12
-
-_ACTIONS: Mapping[EventKind, Action] = {
-    "opened": "trigger",
-    "escalated": "escalate",
-    "acknowledged": "acknowledge",
-    "resolved": "resolve",
-}
-_SEVERITY_RANK: Mapping[Severity, int] = {"warning": 0, "critical": 1}
 
 
 class Summary(Protocol):
@@ -95,30 +89,7 @@ def attach(change: Change, dossier: Dossier) -> Change:
     return replace(change, incident=replace(change.incident, dossier=to_mapping_of(dossier)))
 
 
-# ── whom it concerns ─────────────────────────────────────────────────────────
-
-
-def wanted(channel: Channel, change: Change) -> Action | None:
-    """What this channel is told about the change; None: nothing.
-
-    A channel hears of an incident from the moment its severity reaches the channel's line: an escalation over that
-    line is its trigger. Acknowledgement and resolution go where the trigger went, since an incident's severity never
-    falls.
-    """
-    action = _ACTIONS.get(change.event.kind) if change.event else None
-    if change.event is None or action is None or not channel.enabled:
-        return None
-    line = _SEVERITY_RANK[channel.min_severity]
-    if _SEVERITY_RANK[change.incident.severity] < line:
-        return None
-    if action == "escalate" and _SEVERITY_RANK[change.event.data.get("from", "warning")] < line:
-        return "trigger"
-    return action
-
-
-def delivery_key(incident_id: str, seq: int, channel: str) -> str:
-    """The id of one delivery for ever, the same on every try: incident, number of its event, channel slug."""
-    return f"{incident_id}.{seq}.{channel}"
+# ── the alert ────────────────────────────────────────────────────────────────
 
 
 def alert_for(
@@ -167,20 +138,37 @@ def test_alert(channel: Channel, key: str, now: datetime, public_url: str | None
 
 _DEAD = N_("An alert could not be delivered to the channel {channel} and will not be tried again: {headline} ({error})")
 _STUCK = N_("An alert has not reached the channel {channel} yet and is still being tried: {headline} ({error})")
+_DEAD_ELSEWHERE = N_("An alert could not be delivered to its channel. The deliveries in Avizor say which.")
 
 
-def dead_letter_alert(
-    failed: Alert, *, failed_channel: str, error: str, channel: Channel, now: datetime, is_final: bool = True
+def undelivered_alert(
+    failed: Alert | None,
+    *,
+    key: str,
+    failed_channel: str,
+    error: str,
+    channel: Channel,
+    now: datetime,
+    is_final: bool = True,
 ) -> Alert:
-    """The alarm, through another channel, that an alert did not arrive, for good or so far (`is_final`).
+    """The alarm, through another channel, that an alert did not arrive. `error` is the `NotifyError`: "code: message".
 
-    `error` is a `NotifyError`'s text. One key for each of the two, so that neither alarm is told twice.
+    `failed` None: the alert is not this channel's to read, or cannot be read any more. Then the alarm says that there
+    is something to look at, and nothing of it.
     """
+    if failed is None:
+        message = words(channel.language, "UTC").say(_DEAD_ELSEWHERE)
+        return Alert(key=key, action="system", brand="", at=now, language=channel.language, message=message)
     tongue = words(channel.language, failed.time_zone)
-    headline = prose.headline(replace(failed, language=channel.language))
-    text = _DEAD if is_final else _STUCK
+    told = replace(failed, language=channel.language)
+    message = tongue.say(
+        _DEAD if is_final else _STUCK,
+        channel=failed_channel,
+        headline=prose.headline(told),
+        error=prose.error_in_words(error, tongue),
+    )
     return Alert(
-        key=f"{failed.key}.{'dead' if is_final else 'stuck'}.{channel.slug}",
+        key=key,
         action="system",
         brand=failed.brand,
         brand_name=failed.brand_name,
@@ -188,7 +176,7 @@ def dead_letter_alert(
         language=channel.language,
         time_zone=failed.time_zone,
         url=failed.url,
-        message=tongue.say(text, channel=failed_channel, headline=headline, error=error),
+        message=message,
     )
 
 
@@ -206,8 +194,8 @@ def to_json(alert: Alert) -> dict[str, Any]:
 
 
 def from_json(mapping: Mapping[str, Any]) -> Alert:
-    """Strict: raises `ValueError` for a missing or unknown field, action or severity, and for a time without zone."""
-    values = _exactly(Alert, mapping)
+    """Raises `ValueError` for a missing field, an unknown action or severity, and for a time without zone."""
+    values = _known(Alert, mapping)
     if values["action"] not in get_args(Action):
         raise ValueError(f"alert: unknown action {values['action']!r}")
     if values["severity"] not in (*get_args(Severity), None):
@@ -226,8 +214,8 @@ def to_mapping_of(dossier: Dossier) -> dict[str, Any]:
 
 
 def dossier_of(mapping: Mapping[str, Any]) -> Dossier:
-    """Strict, as `from_json`."""
-    values = _exactly(Dossier, mapping)
+    """Raises `ValueError`, as `from_json`."""
+    values = _known(Dossier, mapping)
     return Dossier(**{**values, "exhibits": tuple(_exhibit_of(exhibit) for exhibit in values["exhibits"])})
 
 
@@ -236,20 +224,28 @@ def _exhibit_json(exhibit: Exhibit) -> dict[str, Any]:
 
 
 def _exhibit_of(mapping: Mapping[str, Any]) -> Exhibit:
-    values = _exactly(Exhibit, mapping)
+    values = _known(Exhibit, mapping)
     if (published_at := _time(values["published_at"])) is None:
         raise ValueError("exhibit: 'published_at' is missing")
     return Exhibit(**{**values, "published_at": published_at, "evidence": tuple(values["evidence"])})
 
 
-def _exactly(kind: type[Alert | Dossier | Exhibit], mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping, if it has just the fields of this kind."""
-    names = {field.name for field in fields(kind)}
-    if not isinstance(mapping, Mapping) or set(mapping) != names:
-        given = set(mapping) if isinstance(mapping, Mapping) else set()
-        word = kind.__name__.lower()
-        raise ValueError(f"{word}: missing {sorted(names - given)}, unknown {sorted(map(str, given - names))}")
-    return dict(mapping)
+def _known(kind: type[Alert | Dossier | Exhibit], mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of this kind as the mapping has them, else by default. Raises `ValueError` where there is neither."""
+    word = kind.__name__.lower()
+    if not isinstance(mapping, Mapping):
+        raise ValueError(f"{word}: not a mapping")
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name in mapping:
+            values[field.name] = mapping[field.name]
+        elif field.default is not MISSING:
+            values[field.name] = field.default
+        elif field.default_factory is not MISSING:
+            values[field.name] = field.default_factory()
+        else:
+            raise ValueError(f"{word}: {field.name!r} is missing")
+    return values
 
 
 def _iso(time: datetime | None) -> str | None:

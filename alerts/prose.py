@@ -5,6 +5,7 @@
 Plain text throughout: nothing is escaped here, and no sentence holds a mention's content.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -63,6 +64,87 @@ def _volume(data: Mapping[str, Any], tongue: Words) -> str:
         minutes=tongue.number(data["window_s"] / 60),
         expected=tongue.number(data["expected"]) if data["expected"] is not None else "?",
     )
+
+
+# ── why something did not work ───────────────────────────────────────────────
+
+_CODED = re.compile(r"([a-z][a-z0-9_]*): (.*)", re.DOTALL)
+_STATUS = re.compile(r"\banswered (\d{3})\b|\((\d{3})\)")
+_SLACK = re.compile(r"\bSlack says (\w+)")
+_ADVICE = "make a new webhook"
+_CHALLENGE = "Cloudflare challenge"
+
+ERRORS: Mapping[str, str] = {
+    "http_400": N_("The request was refused as malformed."),
+    "http_401": N_("A login or a key is asked for."),
+    "http_402": N_("Payment is asked for."),
+    "http_403": N_("Access is forbidden."),
+    "http_404": N_("There is nothing at this address."),
+    "http_406": N_("What was asked for is not offered."),
+    "http_410": N_("It is gone for good: its address has to be changed."),
+    "http_429": N_("It asks for fewer requests."),
+    "http_451": N_("It is blocked for legal reasons."),
+    "timeout": N_("It did not answer in time."),
+    "connect": N_("No connection could be made."),
+    "connection_lost": N_("The connection was lost."),
+    "network": N_("The connection failed."),
+    "tls": N_("No secure connection could be made: its certificate or its encryption is not valid."),
+    "bad_http": N_("It broke off, or does not speak proper HTTP."),
+    "bad_url": N_("This address cannot be asked."),
+    "bad_encoding": N_("The answer is not compressed as it should be."),
+    "too_large": N_("The answer is too large."),
+    "redirect": N_("It redirects elsewhere, which is not followed: configure the final address."),
+    "redirects": N_("It redirects in a way that is not followed."),
+    "host_not_found": N_("The host's name has no address, or name resolution does not work here."),
+    "address_not_allowed": N_("This address is not allowed: only public ones are, and those that the settings allow."),
+    "request_failed": N_("The request failed."),
+    "not_a_feed": N_("The answer is not a feed. Is this its address?"),
+    "not_hackernews": N_("The answer is not that of the Hacker News search."),
+    "bad_json": N_("The answer is not valid JSON."),
+    "entities": N_("The document declares entities of its own: refused."),
+    "hostile": N_("The document is made to do harm: refused."),
+    "parse_error": N_("The document is broken and cannot be read."),
+    "parse_killed": N_("Reading the answer took too long or failed, and was ended."),
+    "no_terms": N_("No brand that it serves has a word that could be searched for."),
+    "channel_off": N_("The channel has been switched off or removed since."),
+    "internal": N_("Avizor itself failed; the log says why."),
+}
+"""What an error's stable code means, of a source (`CollectError`) and of a channel (`NotifyError`) alike."""
+
+
+def error_in_words(error: str, tongue: Words) -> str:
+    """A stored error, `code: message`, for a reader: the code stays, the message is said in their language.
+
+    The messages are written in English where they arise, with details: an English reader gets them unchanged, and
+    so does everybody where the code is not known. A reason without a code (`Channel.disabled_reason`) is read for
+    the status that it tells of.
+    """
+    coded = _CODED.fullmatch(error)
+    code, message = coded.groups() if coded else (_status(error), error)
+    said = _meaning(code, message, tongue)
+    if tongue.language == "en" or said is None:
+        return error
+    advice = [tongue.say("Make a new webhook and configure its address.")] if _ADVICE in message else []
+    return " ".join([f"{code}: {said}" if code else said, *advice])
+
+
+def _status(reason: str) -> str:
+    found = _STATUS.search(reason)
+    return f"http_{found[1] or found[2]}" if found else ""
+
+
+def _meaning(code: str, message: str, tongue: Words) -> str | None:
+    if slack := _SLACK.search(message):
+        return tongue.say("Slack says {word}.", word=slack[1])
+    if _CHALLENGE in message:
+        return tongue.say("It wants a browser (a Cloudflare challenge).")
+    if code in ERRORS:
+        return tongue.say(ERRORS[code])
+    if re.fullmatch(r"http_5\d\d", code):
+        return tongue.say("It has trouble of its own.")
+    if re.fullmatch(r"http_\d{3}", code):
+        return tongue.say("The answer is no use.")
+    return None
 
 
 # ── what an alert says ───────────────────────────────────────────────────────

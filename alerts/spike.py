@@ -454,16 +454,25 @@ def to_mapping(spike: Spike) -> dict[str, Any]:
 
 
 def from_mapping(mapping: Mapping[str, Any]) -> Spike:
-    """The other way round. Raises `ValueError` where the mapping is not one that `to_mapping` gave."""
+    """The other way round. Raises `ValueError` where the mapping is not one that `to_mapping` gave.
+
+    Another version of Avizor may have written it: fields that are not known are left out, missing ones take defaults.
+    """
     try:
-        samples = tuple(Sample(**{**sample, "start": _time(sample["start"])}) for sample in mapping["samples"])
+        samples = tuple(
+            Sample(**{**_known(Sample, sample), "start": _time(sample["start"])}) for sample in mapping["samples"]
+        )
         times = {name: _time(mapping[name]) for name in ("window_start", "window_end")}
-        spike = Spike(**{**mapping, **times, "samples": samples})
+        spike = Spike(**{**_known(Spike, mapping), **times, "samples": samples})
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a spike: {error}") from error
     if spike.verdict not in get_args(Verdict):
         raise ValueError(f"not a spike: unknown verdict {spike.verdict!r}")
     return spike
+
+
+def _known(kind: type[Spike | Sample], mapping: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: mapping[field.name] for field in fields(kind) if field.name in mapping}
 
 
 def _iso(time: datetime) -> str:

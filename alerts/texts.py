@@ -79,6 +79,11 @@ class Words:
             return "UTC"
         return get_timezone_location(self.zone, locale=self.language, return_city=True).rsplit("/")[-1]
 
+    @property
+    def has_city(self) -> bool:
+        """Whether `place` is a city: Spanish says "hora de Madrid", but "hora UTC"."""
+        return "/" in self.zone.key and not self.zone.key.startswith("Etc/")
+
     def duration(self, length: timedelta) -> str:
         """`45 min`, `2 h 5 min`, `1 d 3 h`: short forms that both languages share."""
         length = max(length, timedelta())

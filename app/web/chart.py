@@ -1,8 +1,10 @@
 """A brand's negative volume as a picture. Pure: bins in, geometry out; the template writes the SVG.
 
 upper panel   negative stories, live and (lighter) from history
-lower panel   stories of unknown tone, downwards, on a scale of their own: unknown is no kind of negative, nor of calm
+lower panel   stories of unknown tone, live and (lighter) from history, downwards, on a scale of their own: unknown is
+              no kind of negative, nor of calm
 hatched       stretches that too few sources were heard in, so that an empty place does not look like a quiet one
+grey          before anybody began to listen to this brand: nobody is to blame, and nothing is known
 """
 
 from collections.abc import Sequence
@@ -40,12 +42,17 @@ class Column:
     negative: Box | None
     history: Box | None
     unknown: Box | None
+    unknown_history: Box | None
     uncovered: bool
+    before: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`most_negative` and `most_unknown` end the two scales; `marks` are the times under it, evenly spaced."""
+    """`most_negative` and `most_unknown` end the two scales; `marks` are the times under it, evenly spaced.
+
+    `negative` and `unknown` count what is live; what is from history has counts of its own.
+    """
 
     id: str
     width: float
@@ -60,7 +67,15 @@ class Chart:
 
     @property
     def unknown(self) -> int:
-        return sum(live(c.bin, "unknown") + past(c.bin, "unknown") for c in self.columns)
+        return sum(live(c.bin, "unknown") for c in self.columns)
+
+    @property
+    def negative_history(self) -> int:
+        return sum(past(c.bin, "negative") for c in self.columns)
+
+    @property
+    def unknown_history(self) -> int:
+        return sum(past(c.bin, "unknown") for c in self.columns)
 
     @property
     def uncovered(self) -> int:
@@ -68,40 +83,53 @@ class Chart:
         return sum(c.uncovered for c in self.columns)
 
 
-def draw(chart_id: str, bins: Sequence[Bin], width: float) -> Chart:
+def draw(chart_id: str, bins: Sequence[Bin], width: float, through: datetime | None) -> Chart:
+    """`through`: how far the brand has been judged, None for not at all. See `is_before`."""
     most_negative = ceiling(max((live(b, "negative") + past(b, "negative") for b in bins), default=0))
     most_unknown = ceiling(max((live(b, "unknown") + past(b, "unknown") for b in bins), default=0))
     step = width / max(1, len(bins))
     return Chart(
         id=chart_id,
         width=width,
-        columns=tuple(column(b, i * step, step, most_negative, most_unknown) for i, b in enumerate(bins)),
+        columns=tuple(column(b, i * step, step, most_negative, most_unknown, through) for i, b in enumerate(bins)),
         most_negative=most_negative,
         most_unknown=most_unknown,
         marks=tuple(bins[i * len(bins) // LABELS].start for i in range(LABELS)) if len(bins) >= LABELS else (),
     )
 
 
-def column(b: Bin, x: float, step: float, most_negative: int, most_unknown: int) -> Column:
+def column(b: Bin, x: float, step: float, most_negative: int, most_unknown: int, through: datetime | None) -> Column:
     air = min(2.0, step * 0.15)
     inner_x, inner = x + air / 2, step - air
     up = (BASE - 2) / most_negative
     down = (HEIGHT - BASE - GAP) / most_unknown
     now, then = live(b, "negative") * up, past(b, "negative") * up
-    unknown = (live(b, "unknown") + past(b, "unknown")) * down
+    unknown, unknown_then = live(b, "unknown") * down, past(b, "unknown") * down
+    before = is_before(b, through)
     return Column(
         bin=b,
         frame=rounded(Box(x, 0, step, HEIGHT)),
         negative=rounded(Box(inner_x, BASE - now, inner, now)) if now else None,
         history=rounded(Box(inner_x, BASE - now - then, inner, then)) if then else None,
         unknown=rounded(Box(inner_x, BASE + GAP, inner, unknown)) if unknown else None,
-        uncovered=is_uncovered(b),
+        unknown_history=rounded(Box(inner_x, BASE + GAP + unknown, inner, unknown_then)) if unknown_then else None,
+        uncovered=not before and is_uncovered(b),
+        before=before,
     )
 
 
 def is_uncovered(b: Bin) -> bool:
     """Heard by too few, or by nobody that we know of. An open bin is not blamed for what is yet to come."""
     return b.coverage < POOR if b.coverage is not None else not b.open
+
+
+def is_before(b: Bin, through: datetime | None) -> bool:
+    """Whether this bin had passed before anybody began to listen to the brand.
+
+    The watch walk leaves a coverage row for every bin up to `through`, zeros where it was down; so a bin without one
+    is older than the first, or newer than `through`, and then it is an outage.
+    """
+    return b.coverage is None and not b.open and (through is None or b.start < through)
 
 
 def live(b: Bin, label: str) -> int:

@@ -11,7 +11,9 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from alerts import prose
 from alerts.texts import Words
+from alerts.texts import words as alert_words
 from app.api.bins import Bin, Width
 from app.api.deps import Deps
 from app.api.headers import SECURITY_HEADERS
@@ -40,6 +42,7 @@ def environment() -> Environment:
     )
     made.globals |= {
         "css_version": sha256(STYLE.read_bytes()).hexdigest()[:12],
+        "in_words": in_words,
         "iso": iso,
         "languages": tuple(NAMES.items()),
         "mark": mark,
@@ -82,6 +85,11 @@ def language(request: Request, deps: Deps) -> str:
 
 def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def in_words(error: str, tongue: Words) -> str:
+    """A stored error of a source or a delivery, in the reader's language."""
+    return prose.error_in_words(error, alert_words(tongue.language))
 
 
 def span(tongue: Words, width: Width, b: Bin) -> str:

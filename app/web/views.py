@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from alerts import prose
-from alerts.base import Alert, Dossier
+from alerts.audience import audience
+from alerts.base import Alert, Channel, Dossier
 from alerts.dossier import dossier_of
 from alerts.incident import Event, Incident
 from alerts.spike import Spike
 from alerts.texts import words as alert_words
 from app.api.auth import Caller, brand_for
 from app.api.bins import Width
+from app.api.channels import channels_for
 from app.api.deliveries import Reach
 from app.api.deps import Deps
 from app.api.incidents import incident_for
@@ -91,7 +93,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class BrandCard:
-    """A brand at a glance. `coverage` is the share of its enabled sources that are fresh now, None without any."""
+    """A brand at a glance. `coverage` is the share of its enabled sources that are fresh now, None without any.
+
+    `tones` and `copies` count what is live, as the chart and its table do; `history` is the stories from history.
+    """
 
     brand: Brand
     mood: Mood
@@ -101,6 +106,7 @@ class BrandCard:
     chart: Chart
     tones: Counter[str]
     copies: int
+    history: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +117,17 @@ class Crisis:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What somebody should look at. Empty is the only calm. `dead_of` is the incident of the newest dead delivery."""
+    """What somebody should look at. Empty is the only calm. `dead_of` is the incident of the newest dead delivery.
+
+    `unreached` are the brands that no enabled channel tells of (`no_channel`: none is enabled at all), `untold` the
+    ids of the incidents that nobody was told of, and `off` the channels that switched themselves off.
+    """
 
     crises: tuple[Crisis, ...]
+    unreached: tuple[Brand, ...]
+    no_channel: bool
+    untold: frozenset[str]
+    off: tuple[Channel, ...]
     unheard: int
     sources: int
     unwatched: int
@@ -122,7 +136,8 @@ class Needs:
 
     @property
     def anything(self) -> bool:
-        return bool(self.crises or self.unheard or self.unwatched or self.dead or not self.sources)
+        trouble = self.crises or self.unreached or self.off or self.unheard or self.unwatched or self.dead
+        return bool(trouble or not self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +196,14 @@ def overview(deps: Deps, caller: Caller) -> Overview:
     crises = crises_of(brands, storage.incidents.page(slugs, None, None, LAST_INCIDENTS))
     unresolved = crises_of(brands, storage.incidents.page(slugs, ("open", "acknowledged"), None, len(brands) or 1))
     dead = dead_deliveries(deps, caller)
+    channels = channels_for(deps, caller)
     return Overview(
         needs=Needs(
             crises=unresolved,
+            unreached=unreached(brands, channels),
+            no_channel=not any(channel.enabled for channel in channels),
+            untold=frozenset(c.incident.id for c in unresolved if not is_told(deps, c.incident)),
+            off=tuple(c for c in channels if not c.enabled and c.disabled_reason is not None),
             unheard=sum(not h.fresh for h in sources if h.source.enabled),
             sources=sum(h.source.enabled for h in sources),
             unwatched=sum(card.mood == "stale" for card in cards),
@@ -195,6 +215,17 @@ def overview(deps: Deps, caller: Caller) -> Overview:
         crises=crises,
         sources=sources,
     )
+
+
+def unreached(brands: Sequence[Brand], channels: Sequence[Channel]) -> tuple[Brand, ...]:
+    """The brands whose crises nobody would hear of. A competitor never alerts, so it needs no channel."""
+    enabled = [channel for channel in channels if channel.enabled]
+    return tuple(b for b in brands if not b.competitor and not audience(enabled, b.channels))
+
+
+def is_told(deps: Deps, incident: Incident) -> bool:
+    """Whether something about it reached a channel, or is on its way to one."""
+    return any(d.state != "dead" for d in deps.storage.deliveries.page(None, None, incident.id, None, 500))
 
 
 def dead_deliveries(deps: Deps, caller: Caller) -> list[Delivery]:
@@ -255,16 +286,17 @@ def brand_card(
     length, step = RANGES[span]
     bins = read_bins(deps, brand, step, now - length, now, now)
     watch = deps.storage.watches.get(brand.id)
-    tones: Counter[str] = sum((b.stories + b.backfill_stories for b in bins), Counter())
+    through = watch.evaluated_through if watch else None
     return BrandCard(
         brand=brand,
         mood=mood_of(watch, now),
         spike=(watch.spike if watch else None) or {},
-        evaluated_through=watch.evaluated_through if watch else None,
+        evaluated_through=through,
         coverage=coverage_of(brand, sources),
-        chart=draw(f"chart-{brand.slug}", bins, width),
-        tones=tones,
-        copies=sum(b.copies.total() + b.backfill_copies.total() for b in bins),
+        chart=draw(f"chart-{brand.slug}", bins, width, through),
+        tones=sum((b.stories for b in bins), Counter()),
+        copies=sum(b.copies.total() for b in bins),
+        history=sum(b.backfill_stories.total() for b in bins),
     )
 
 
@@ -307,7 +339,9 @@ def crisis_chart(deps: Deps, brand: Brand, incident: Incident) -> tuple[Chart, W
     until = max(until, since + timedelta(hours=7))
     width: Width = "300" if until - since <= timedelta(hours=12) else "3600"
     since = max(since, until - timedelta(days=14))
-    return draw("chart-incident", read_bins(deps, brand, width, since, until, now), WIDE), width
+    watch = deps.storage.watches.get(brand.id)
+    bins = read_bins(deps, brand, width, since, until, now)
+    return draw("chart-incident", bins, WIDE, watch.evaluated_through if watch else None), width
 
 
 def proof_of(incident: Incident) -> Dossier:

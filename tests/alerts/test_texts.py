@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+import collectors
 from alerts import prose
 from alerts.texts import CATALOGUES, LANGUAGES, known_language, words
 from tests.alerts.crisis import alert
@@ -79,6 +80,11 @@ def test_times_are_those_of_the_brand() -> None:
     assert (madrid.place, bogota.place, words("es").place) == ("Madrid", "Bogota", "UTC")
 
 
+def test_an_hour_is_of_a_city_or_of_no_place() -> None:
+    zones = ("Europe/Madrid", "America/Argentina/Buenos_Aires", "UTC", "Etc/UTC", "Etc/GMT+5", "CET", "Nowhere/Else")
+    assert [words("es", zone).has_city for zone in zones] == [True, True, False, False, False, False, False]
+
+
 def test_summer_time_is_kept() -> None:
     assert words("es", "Europe/Madrid").clock(THEN.replace(month=7)) == "4:05"
 
@@ -121,6 +127,65 @@ def test_one_is_not_many(language: str) -> None:
 
 def test_a_timeline_of_a_newer_version_can_be_read() -> None:
     assert prose.reason({"code": "merged_with_other"}, words("es")) == "merged_with_other"
+
+
+CODES = [
+    *(f"http_{status}" for status in (400, 401, 402, 403, 404, 406, 410, 418, 429, 451, 500, 503)),
+    *("timeout", "connect", "connection_lost", "network", "tls", "bad_http", "bad_url", "bad_encoding", "too_large"),
+    *("redirect", "redirects", "host_not_found", "address_not_allowed", "request_failed", "not_a_feed"),
+    *("not_hackernews", "bad_json", "entities", "hostile", "parse_error", "parse_killed", "no_terms"),
+    *("channel_off", "internal"),
+]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_known_error_is_said_in_spanish_beside_its_code(code: str) -> None:
+    error = f"{code}: The source did something.\nAnd more: of it."
+    said = prose.error_in_words(error, words("es"))
+    assert said.startswith(f"{code}: ")
+    assert "The source" not in said
+    assert said.removeprefix(f"{code}: ") not in prose.ERRORS.values()
+    assert prose.error_in_words(error, words("en")) == error
+
+
+@pytest.mark.parametrize("error", ["", "from_the_future: The source hummed.", "It simply did not work"])
+def test_an_unknown_error_says_itself(error: str) -> None:
+    assert prose.error_in_words(error, words("es")) == error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            "http_404: Slack says no_service: make a new webhook and configure its address",
+            "http_404: Slack dice no_service. Crea un webhook nuevo y configura su dirección.",
+        ),
+        (
+            "Slack answered 403: trying again will not help: make a new webhook and configure its address",
+            "http_403: Prohíbe el acceso. Crea un webhook nuevo y configura su dirección.",
+        ),
+        (
+            "the receiver is gone (410)",
+            "http_410: Ha desaparecido para siempre: hay que cambiar su dirección.",
+        ),
+        (
+            "http_403: The source wants a browser (a Cloudflare challenge). (HTTP 403)",
+            "http_403: Exige un navegador (un desafío de Cloudflare).",
+        ),
+    ],
+)
+def test_what_an_error_says_more_than_its_code_is_kept(error: str, said: str) -> None:
+    assert prose.error_in_words(error, words("es")) == said
+
+
+def test_every_code_that_is_raised_has_words() -> None:
+    """The wings do not import each other: the codes are read from their source."""
+    rooms = [*Path(collectors.__file__).parent.glob("*.py"), *CATALOGUES.parent.glob("*.py")]
+    raised = {
+        code for room in rooms for code in re.findall(r'(?:Collect|Notify)Error\(\s*"(\w+)"', room.read_text("utf-8"))
+    }
+    assert len(raised) > 20
+    assert raised - set(prose.ERRORS) == set()
 
 
 def test_the_first_line_is_enough() -> None:

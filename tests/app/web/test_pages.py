@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.storage.records import NewDelivery
+from app.storage.records import Failure, NewDelivery
 from app.web.texts import MOODS
-from collectors.base import Reject
+from collectors.base import Reject, Source
 from tests.app.api.house import NOON, House
 
+NOBODY = "Nobody is told: no channel is enabled"
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
@@ -119,7 +120,7 @@ def test_unknown_is_shown_as_unknown(full: House) -> None:
     html = full.visitor().get("/").text
     assert 'class="chip unknown"' in html
     assert "tone unknown" in text(html)
-    assert "1 negative · 1 unknown" in text(html)
+    assert "1 negative, 1 unknown; from history: 1 negative, 0 unknown" in text(html)
 
 
 def test_history_and_copies_are_marked(full: House) -> None:
@@ -134,6 +135,7 @@ def test_history_and_copies_are_marked(full: House) -> None:
 
 def test_nothing_to_do_is_said_only_when_all_is_heard(house: House) -> None:
     brand = house.brand("aurora")
+    house.channel("guardia")
     visitor = house.visitor()
     assert "Nothing is being listened to" in visitor.get("/").text
     house.hear(house.source("diario"))
@@ -183,11 +185,31 @@ def test_a_verdict_says_why(house: House, numbers: dict[str, Any], said: str) ->
 def test_poorly_heard_times_are_hatched_and_told(house: House) -> None:
     house.judge(house.brand("aurora"), fresh=1, total=4)
     html = house.visitor().get("/").text
-    assert html.count('fill="url(#chart-aurora-hatch)"') == 23 + 1  # never watched before, and poorly in the last hour
+    assert html.count('fill="url(#chart-aurora-hatch)"') == 1
+    assert "1 bar poorly heard" in html
     assert "25% of its sources heard</title>" in html
-    assert "coverage not known</title>" in html
     house.judge(house.brand("aurora"), fresh=4, total=4)
-    assert house.visitor().get("/").text.count('fill="url(#chart-aurora-hatch)"') == 23
+    assert house.visitor().get("/").text.count('fill="url(#chart-aurora-hatch)"') == 0
+
+
+def test_a_fresh_house_is_not_blamed_for_the_time_before_it_stood(house: House) -> None:
+    brand = house.brand("aurora")
+    for judged in (False, True):
+        if judged:
+            house.judge(brand)
+        html = house.visitor().get("/").text
+        assert "0 bars poorly heard" in html
+        assert html.count('<rect class="before"') == 23
+        assert "before listening began</title>" in html
+    assert "antes de empezar a escuchar</title>" in house.visitor(language="es").get("/").text
+
+
+def test_an_outage_longer_than_the_picture_is_hatched(house: House) -> None:
+    house.judge(house.brand("aurora"))
+    house.now = NOON + timedelta(days=3)
+    html = house.visitor().get("/").text
+    assert "23 bars poorly heard" in html  # the last hour is still open
+    assert '<rect class="before"' not in html
 
 
 def test_the_incident_page_proves_it(full: House) -> None:
@@ -199,6 +221,101 @@ def test_the_incident_page_proves_it(full: House) -> None:
     assert "Nov 18, 13:00 Opened" in shown  # in Madrid
     assert "Guardia alert ✕ not delivered" in shown
     assert "http_404: The channel is gone." in shown
+
+
+def test_card_chart_and_table_count_the_same(house: House) -> None:
+    brand = house.brand("aurora")
+    old = [house.item(f"o{i}", {brand: "unknown"}, backfill=True, age=timedelta(hours=3)) for i in range(17)]
+    house.hear(house.source("diario"), *old, house.item("new", {brand: "negative"}, age=timedelta(minutes=9)))
+    house.judge(brand)
+    said = "1 negativa, 0 desconocidas; del histórico: 0 negativas, 17 desconocidas"
+    for url in ("/", "/brands/aurora"):
+        html = house.visitor(language="es").get(url).text
+        assert f'<span class="sum">{said}</span>' in html  # the card
+        assert f": {said}; 0 barras mal escuchadas</title>" in html  # the chart
+        assert "0 negativas, 0 desconocidas; del histórico: 0 negativas, 17 desconocidas;" in html  # its bar
+        rows = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr><th scope.*?</tr>", html)]
+        counts = [[int(cell) for cell in row[:7]] for row in rows if len(row) == 8]
+        assert [sum(column) for column in zip(*counts, strict=True)] == [1, 0, 0, 0, 0, 17, 17]  # the table
+    assert "tono desconocido 0 del histórico 17 copias 0" in text(html.replace('aria-hidden="true">?<', "><"))
+
+
+def fail(house: House, source: Source, code: str, message: str) -> None:
+    claimed = house.storage.sources.claim_due(house.now, 100, "tests", 60, 100)
+    assert source.id in [one.id for one in claimed]
+    failure = Failure(source.id, "tests", code, message, house.now + timedelta(minutes=15), "failing")
+    house.storage.sources.fail(failure, house.now)
+
+
+def test_a_sources_error_is_said_in_the_readers_language(house: House) -> None:
+    house.brand("aurora")
+    fail(house, house.source("diario"), "http_429", "The source asks to be asked less often. (HTTP 429)")
+    for url in ("/", "/brands/aurora"):
+        spanish = house.visitor(language="es").get(url).text
+        assert '<p class="error">http_429: Pide que se le hagan menos peticiones.</p>' in spanish
+        assert "asked less often" in house.visitor(language="en").get(url).text
+
+
+def test_a_deliverys_error_is_said_in_the_readers_language(house: House) -> None:
+    incident = house.crisis(house.brand("aurora"), (house.channel("guardia"),))
+    house.kill_delivery(f"{incident.id}.1.guardia", "http_404: Slack says no_service: make a new webhook and <b>")
+    shown = house.visitor(language="es").get(f"/incidents/{incident.id}").text
+    assert "http_404: Slack dice no_service. Crea un webhook nuevo y configura su dirección." in shown
+
+
+def test_spanish_says_the_hour_of_a_city_but_not_of_utc(house: House) -> None:
+    house.brand("madrid", time_zone="Europe/Madrid")
+    house.brand("utc", time_zone="UTC")
+    visitor = house.visitor(language="es")
+    assert "(hora de Madrid)" in visitor.get("/brands/madrid").text
+    assert "(hora UTC)" in visitor.get("/brands/utc").text
+    assert "hora de UTC" not in visitor.get("/").text + visitor.get("/brands/utc").text
+
+
+@pytest.mark.parametrize(("language", "said"), [("es", "A nadie se le avisa: no hay canales activos"), ("en", NOBODY)])
+def test_it_says_when_nobody_would_be_told(house: House, language: str, said: str) -> None:
+    visitor = house.visitor(language=language)
+    house.brand("rival", competitor=True)
+    assert said not in visitor.get("/").text  # a competitor never alerts
+    house.brand("aurora")
+    house.channel("guardia", enabled=False)
+    assert said in visitor.get("/").text
+    house.channel("guardia")
+    assert said not in visitor.get("/").text
+
+
+def test_it_names_the_brands_that_no_enabled_channel_tells_of(house: House) -> None:
+    house.channel("guardia")
+    house.channel("prensa", enabled=False)
+    house.brand("aurora")
+    house.brand("brisa", channels=("prensa",))
+    shown = text(house.visitor().get("/").text)
+    assert "Nobody is told about Brisa No channel that tells of it is enabled." in shown
+    assert "Nobody is told" not in text(house.visitor("viewer", ("aurora",)).get("/").text)
+    house.brand("brisa", channels=("prensa", "guardia"))
+    assert "Nobody is told" not in text(house.visitor().get("/").text)
+
+
+def test_it_says_when_an_open_incident_was_told_to_nobody(house: House) -> None:
+    house.crisis(house.brand("aurora"))
+    house.crisis(house.brand("brisa"), (house.channel("guardia"),))
+    needs = [text(need) for need in re.findall(r'<a class="need .*?</a>', house.visitor().get("/").text, re.S)]
+    assert ["nobody was told" in need for need in needs if "Aurora" in need] == [True]
+    assert ["nobody was told" in need for need in needs if "Brisa" in need] == [False]
+    house.kill_delivery("incident-of-brisa.1.guardia")
+    assert house.visitor().get("/").text.count("nobody was told") == 2
+
+
+def test_a_channel_that_switched_itself_off_says_why(house: House) -> None:
+    house.brand("aurora")
+    house.channel("otro")
+    house.channel("aparte", enabled=False)  # by a person: their own business
+    reason = "Slack says no_service: make a new webhook and configure its address"
+    house.channel("guardia", enabled=False, disabled_reason=reason)
+    english, spanish = (text(house.visitor(language=code).get("/").text) for code in ("en", "es"))
+    assert f"The channel Guardia switched itself off {reason}" in english
+    assert english.count("switched itself off") == 1
+    assert "El canal Guardia se ha desactivado solo Slack dice no_service. Crea un webhook nuevo" in spanish
 
 
 def test_no_page_tells_a_secret(full: House) -> None:
