@@ -5,8 +5,7 @@ BIN := .venv/bin
 .PHONY: run demo test check lock format kills real bench clean
 
 run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR_PORT and the like change it)
-	@$(BIN)/avizor init
-	@exec $(BIN)/avizor serve --migrate --apply
+	@exec $(BIN)/avizor serve --init --migrate --apply
 
 demo: .venv/run.stamp           ## an invented brand's crisis, from the first complaint to the all-clear, in three minutes
 	@exec $(BIN)/avizor demo

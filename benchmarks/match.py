@@ -207,8 +207,8 @@ def prepare(count: int, world: World, frequencies: Frequencies, with_loop: bool)
 
 
 def loop_sample(count: int, quick: bool) -> int:
-    """How many texts the loop reads in a round: as many as it can in half a second or so, two at least."""
-    return min(160 if quick else 800, max(2, (10_000 if quick else 60_000) // count))
+    """How many texts the loop reads in a round: as many as it can in a second or so, eight at least."""
+    return min(160 if quick else 800, max(8, (10_000 if quick else 60_000) // count))
 
 
 def table(contests: Iterable[Contest]) -> str:
@@ -249,7 +249,7 @@ def main() -> None:
             contest.round(documents)
             if turn < 3:
                 sample = loop_sample(contest.count, chosen.quick)
-                contest.loop_round(documents[turn * sample : (turn + 1) * sample])
+                contest.loop_round(documents[turn :: len(documents) // sample])
     print(table(contests))
     few, most = statistics.median(contests[0].times), statistics.median(contests[-1].times)
     print(f"\ncost({counts[-1]:,}) / cost({counts[0]:,}) = {most / few:.1f}")

@@ -8,6 +8,8 @@ from collectors.base import CollectError, Reject
 from collectors.feed import SAMPLE_LIMIT, Feed, Item, Markup
 from collectors.jsontext import read_json
 
+WORDS = ("title", "content_html", "content_text", "summary")
+
 
 def read_json_feed(text: str) -> Feed:
     """Raises `CollectError("not_a_feed")` for JSON that is something else."""
@@ -17,16 +19,22 @@ def read_json_feed(text: str) -> Feed:
     items: list[Item] = []
     rejects: list[Reject] = []
     for entry in document["items"]:
-        if isinstance(entry, Mapping):
-            items.append(_item(entry))
+        if not isinstance(entry, Mapping):
+            rejects.append(_reject("an item that is not an object", entry))
+        elif not any(_text(entry, name).strip() for name in WORDS):
+            rejects.append(_reject("an item without a title or a text that can be read", entry))
         else:
-            rejects.append(Reject("an item that is not an object", json.dumps(entry)[:SAMPLE_LIMIT]))
+            items.append(_item(entry))
     return Feed(
         title=Markup(_text(document, "title")),
         language=_text(document, "language"),
         items=items,
         rejects=tuple(rejects),
     )
+
+
+def _reject(reason: str, entry: Any) -> Reject:
+    return Reject(reason, json.dumps(entry)[:SAMPLE_LIMIT])
 
 
 def _item(entry: Mapping[str, Any]) -> Item:

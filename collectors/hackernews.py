@@ -13,6 +13,7 @@ fail does not hold up the others. The index finds more than was asked for (prefi
 terms: posts are matched again, and told apart by `objectID`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ REQUESTS_PER_TERM = 20
 BACKFILL_DAYS = 14
 OVERLAP_S = 600  # an item can enter the index after a younger one
 SEEN_LIMIT = 500
+ID_LIMIT = 40
+LATEST = 2**32  # Unix seconds, in 2106: beyond that it is no time
 SAMPLE_LIMIT = 1_000
 
 
@@ -226,39 +229,53 @@ def _read(hits: list[Any]) -> tuple[list[Post], tuple[Reject, ...]]:
     posts: list[Post] = []
     rejects: list[Reject] = []
     for hit in hits:
-        try:
-            posts.append(_post(hit))
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-            rejects.append(
-                Reject(f"{type(error).__name__}: {error}"[:200], clean(repr(hit)[:SAMPLE_LIMIT], SAMPLE_LIMIT))
-            )
+        if not isinstance(hit, Mapping):
+            rejects.append(_reject("a hit that is not an object", hit))
+        elif not (number := _number(hit)):
+            rejects.append(_reject("a hit without a usable objectID", hit))
+        else:
+            try:
+                posts.append(_post(hit, number))
+            except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+                rejects.append(_reject("a hit that cannot be read", hit))
     return posts, tuple(rejects)
 
 
-def _post(hit: Mapping[str, Any]) -> Post:
+def _reject(reason: str, hit: Any) -> Reject:
+    return Reject(reason, clean(json.dumps(hit, ensure_ascii=False)[:SAMPLE_LIMIT], SAMPLE_LIMIT))
+
+
+def _number(hit: Mapping[str, Any]) -> str:
+    """The hit's own id, or nothing where it has none that could stand in a link."""
+    value = hit.get("objectID")
+    number = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return number if number.isalnum() and len(number) <= ID_LIMIT else ""
+
+
+def _post(hit: Mapping[str, Any], number: str) -> Post:
     """A comment shows its story's title, and is told apart by it from what its author said. A story's own link is part
     of what it says: the search finds brands by it.
     """
-    number = str(hit["objectID"])
-    if not number.isalnum():
-        raise ValueError("an objectID that is no id")
-    comment = hit.get("comment_text")
-    said = comment if comment is not None else hit.get("story_text")
-    link = None if comment is not None else web_link(_text(hit, "url"), ITEM)
+    comment = hit.get("comment_text") is not None
+    said = _text(hit, "comment_text" if comment else "story_text")
+    link = None if comment else web_link(_text(hit, "url"), ITEM)
     return Post(
         id=number,
         title=title(_text(hit, "title") or _text(hit, "story_title")),
-        text="\n".join(part for part in (body(said or "", html=True), link or "") if part)[:TEXT_LIMIT],
+        text="\n".join(part for part in (body(said, html=True), link or "") if part)[:TEXT_LIMIT],
         url=f"{ITEM}{number}",
         author=one_line(_text(hit, "author"), AUTHOR_LIMIT) or None,
         published_at=_time(hit),
-        reply=comment is not None,
+        reply=comment,
     )
 
 
 def _time(hit: Mapping[str, Any]) -> datetime | None:
+    """When it was written; None where neither of its two times is one."""
     seconds = hit.get("created_at_i")
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else read_date(_text(hit, "created_at"))
+    if isinstance(seconds, int) and not isinstance(seconds, bool) and 0 < seconds < LATEST:
+        return datetime.fromtimestamp(seconds, UTC)
+    return read_date(_text(hit, "created_at"))
 
 
 def _text(hit: Mapping[str, Any], name: str) -> str:

@@ -23,6 +23,7 @@ from app.api.params import (
     write_instant,
 )
 from app.api.problems import not_found
+from app.api.sources import source_for
 from app.model import Label, Mention, MentionFilter
 
 router = APIRouter(prefix="/mentions", tags=["mentions"])
@@ -167,7 +168,11 @@ def mention_row(mention: Mention) -> dict[str, Any]:
     "",
     summary="Mentions, newest first",
     response_model=MentionPage,
-    responses={200: example({"items": [EXAMPLE], "next": "WyJtZW50aW9ucyJd"}), 304: {"description": "Not changed."}},
+    responses={
+        200: example({"items": [EXAMPLE], "next": "WyJtZW50aW9ucyJd"}),
+        304: {"description": "Not changed."},
+        **problems(404),
+    },
 )
 async def list_mentions(
     request: Request, deps: Here, caller: AnyCaller, question: Annotated[MentionQuestion, Query()]
@@ -179,6 +184,8 @@ async def list_mentions(
 def mentions_page(request: Request, deps: Deps, caller: Caller, question: MentionQuestion) -> Response:
     """One page as bytes, or 304 without reading it. Blocking."""
     wanted = question.filter(brands_for(deps, caller, question.brand))
+    for slug in question.source:
+        source_for(deps, caller, slug)  # an empty answer to a slip of the pen would look calm
     after = read_cursor(question.cursor, "mentions", datetime, int, int)
     tag = etag(deps.storage.mentions.page_tag(wanted), wanted, after, question.limit)
     if (same := unchanged(request, tag)) is not None:

@@ -41,6 +41,9 @@ CODES: Mapping[int, str] = {
     503: "unavailable",
 }
 
+TITLES: Mapping[int, str] = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""As in RFC 9110; Python calls them so only from 3.13 on."""
+
 DETAILS: Mapping[int, str] = {
     404: "There is nothing here, or your key does not cover it.",
     405: "This address does not take that method.",
@@ -140,7 +143,7 @@ def problem_response(problem: HTTPException) -> Response:
 
 def title(status: int) -> str:
     try:
-        return HTTPStatus(status).phrase
+        return TITLES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return "Error"
 

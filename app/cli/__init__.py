@@ -35,21 +35,24 @@ def main() -> None:
 @commands.command()
 @told
 def serve(
+    init: Annotated[bool, typer.Option("--init", help="Write an avizor.toml first, unless there is one.")] = False,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring the database to this version first.")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Apply avizor.toml first, if it is there.")] = False,
 ) -> None:
     """Run scheduler, API and pages until stopped."""
     from app.cli import service
 
-    service.serve(migrate=migrate, apply=apply)
+    service.serve(init=init, migrate=migrate, apply=apply)
 
 
 @commands.command("demo")
 @told
 def play(
-    stay: Annotated[bool, typer.Option("--stay", help="Keep the pages up afterwards, until Ctrl-C.")] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Keep the pages up until Ctrl-C, as it does at a terminal anyway.")
+    ] = False,
 ) -> None:
-    """Play an invented brand's crisis through the real service, in three minutes. Needs no network and keeps nothing."""
+    """Play an invented brand's crisis through the real service, in three minutes. Needs no network, keeps nothing."""
     from app.cli import demo
 
     demo.demo(stay=stay)
@@ -147,7 +150,7 @@ def match(file: FileName) -> None:
     """Try the queries of avizor.toml on Posts, one a line as JSON. Prints each with the brands that it mentions."""
     from app.cli import matches
 
-    matches.match(file)
+    _exit(matches.match(file))
 
 
 @commands.command()

@@ -7,21 +7,24 @@ import httpx
 from app.cli.paper import opened, put_json, say
 from app.cli.refusal import MISUSED, Refusal
 from collectors import COLLECTORS
-from collectors.base import Query, Source
+from collectors.base import CollectError, Query, Source
 
 ASKED = Source(id=0, slug="file", name="", kind="", queries=(Query("file", ("saved",)),))
 """Whoever saved the answer did the asking; a search collector only wants to know that something was asked for."""
 
 
 def parse(kind: str, file: str, url: str, content_type: str | None) -> None:
-    """Read a saved answer as a source of this kind would. Raises `CollectError` when the whole of it is unreadable."""
+    """Read a saved answer as a source of this kind would. Raises `Refusal` when the whole of it is unreadable."""
     if kind not in COLLECTORS:
         raise Refusal(f"there is no kind {kind}; there are: {', '.join(sorted(COLLECTORS))}", MISUSED)
     with opened(file) as stream:
         body = stream.read()
     headers = {"content-type": content_type or guess_content_type(body)}
     response = httpx.Response(200, headers=headers, content=body, request=httpx.Request("GET", url))
-    page = COLLECTORS[kind].parse(replace(ASKED, name=file, kind=kind, url=url), response)
+    try:
+        page = COLLECTORS[kind].parse(replace(ASKED, name=file, kind=kind, url=url), response)
+    except CollectError as error:
+        raise Refusal(f"{file}: {error}") from None
     for post in page.posts:
         put_json(asdict(post))
     for reject in page.rejects:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from app.api.auth import new_key
 from app.cli.logs import start_log
-from app.cli.paper import say
+from app.cli.paper import looked_on, say
 from app.cli.refusal import Refusal
 from app.cli.rooms import make_folders, open_rooms
 from app.cli.service import listening, run
@@ -21,7 +21,11 @@ from app.settings import Settings, load_settings
 
 
 def demo(*, stay: bool) -> None:
-    """Play the story once. `stay` keeps the pages up until interrupted. Raises `Refusal` if it did not play out."""
+    """Play the story once. `stay`, or a person who looks on, keeps the pages up until interrupted.
+
+    Raises `Refusal` if the story did not play out.
+    """
+    stay = stay or looked_on()
     chosen = load_settings()
     began = morning(datetime.now(UTC))
     clock, slack, played = DemoClock(began), Slack(), threading.Event()

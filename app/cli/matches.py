@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app import query
 from app.cli.languages import load_listening_settings
-from app.cli.paper import numbered_lines, put_json
+from app.cli.paper import numbered_raw_lines, put_json, say, text_of
 from app.cli.refusal import Refusal
 from app.cli.spans import spans
 from app.config import load_brands
@@ -21,18 +21,29 @@ from collectors.base import Post
 POST = TypeAdapter(Post)
 
 
-def match(file: str) -> None:
-    """Print each Post with the brands that it mentions, and where the words of their queries stand in it."""
+def match(file: str) -> bool:
+    """Print each Post with the brands that it mentions, and where the words of their queries stand in it.
+
+    A line that is no Post is left out and said. False when there was one.
+    """
     languages = Languages(load_listening_settings().languages)
     brands = [replace(brand, id=number) for number, brand in enumerate(load_brands(config_path()))]
     watched = Watched.compile(brands)
     expressions = [query.parse(brand.query) for brand in brands]
-    for number, line in numbered_lines(file):
-        if line.strip():
-            post = read_post(line, file, number)
+    whole = True
+    for number, raw in numbered_raw_lines(file):
+        if not raw.strip():
+            continue
+        try:
+            post = read_post(text_of(raw, file, number), file, number)
+        except Refusal as error:
+            say(f"avizor: {error}")
+            whole = False
+        else:
             found = sorted(watched.index.match(document_of(post, languages)))
             mentions = [{"brand": brands[at].slug, "spans": spans(expressions[at], texts_of(post))} for at in found]
             put_json({**asdict(post), "mentions": mentions})
+    return whole
 
 
 def read_post(line: str, file: str, number: int) -> Post:

@@ -82,12 +82,22 @@ def opened(file: str) -> Iterator[BinaryIO]:
 
 def numbered_lines(file: str) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file without their ends, counted from 1. Raises `Refusal` where one is not UTF-8."""
+    for number, raw in numbered_raw_lines(file):
+        yield number, text_of(raw, file, number)
+
+
+def numbered_raw_lines(file: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file as they are, counted from 1, for who goes on after a bad one."""
     with opened(file) as stream:
-        for number, raw in enumerate(_watched(stream, file), start=1):
-            try:
-                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise Refusal(f"{file}:{number}: is not UTF-8") from None
+        yield from enumerate(_watched(stream, file), start=1)
+
+
+def text_of(raw: bytes, file: str, number: int) -> str:
+    """A line of a UTF-8 file without its end. Raises `Refusal` with its number where it is not UTF-8."""
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Refusal(f"{file}:{number}: is not UTF-8") from None
 
 
 def _watched(stream: BinaryIO, file: str) -> Iterable[bytes]:

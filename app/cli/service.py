@@ -1,6 +1,6 @@
 """The service: one process that holds the scheduler, the API and the pages.
 
-folders | lock | port | migrate | key check | first key | apply  ->  welcome  ->  serve until SIGTERM
+example | folders | lock | port | migrate | key check | first key | apply  ->  welcome  ->  serve until SIGTERM
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from typing import TextIO
 import uvicorn
 
 from app.api.auth import new_key
-from app.cli.configuration import apply_to
+from app.cli.configuration import apply_to, write_example
 from app.cli.languages import load_listening_settings
 from app.cli.logs import start_log
 from app.cli.paper import say
@@ -35,8 +35,10 @@ Application = Callable[..., Awaitable[None]]
 """ASGI 3: https://asgi.readthedocs.io/en/latest/specs/main.html"""
 
 
-def serve(*, migrate: bool, apply: bool) -> None:
+def serve(*, init: bool, migrate: bool, apply: bool) -> None:
     """Run until told to stop. Raises `Refusal` when the port or the database belongs to somebody else."""
+    if init:
+        write_example()
     settings = load_listening_settings()
     start_log(settings)
     make_folders(settings)
@@ -52,6 +54,8 @@ def prepare(settings: Settings, *, migrate: bool, apply: bool) -> Path | None:
     Raises `StorageError`, `VaultError` when stored secrets cannot be opened, `ConfigError` when the file is wrong.
     """
     config = load_config(settings.config) if apply and settings.config.exists() else None
+    if config:
+        config.check()  # before the database is touched
     with open_rooms(settings) as storage:
         if migrate:
             storage.migrate()

@@ -1,12 +1,13 @@
 """avizor.toml, read and checked as a whole.
 
-    file | settings | ${secrets} | specs | unique slugs  ->  Config, or every problem at once
+    file | settings | ${secrets} | specs | unique slugs | names  ->  Config, with every problem at once
 
-Nothing here touches a database: what the names refer to is settled by `plan`, which knows what is stored.
+Nothing here touches a database: names that the file does not answer are settled by `plan`, which knows what is stored,
+and which tells them together with the problems that were found here.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from alerts.base import Channel
-from app.config.spec import QUERY_ERROR, BrandSpec, ChannelSpec, SourceSpec, Spec
+from app.config.spec import QUERY_ERROR, BrandSpec, ChannelSpec, SourceSpec, Spec, slugify
 from app.config_file import (
     ConfigError,
     ConfigFile,
@@ -55,7 +56,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a file asks for. `references` are those that the file itself does not answer."""
+    """What a file asks for. `references` are those that the file itself does not answer.
+
+    `problems` are what is wrong with it: what they concern is missing from the rest, and wrong settings are as usual.
+    Nobody can carry out a Config that has any: `plan` refuses it.
+    """
 
     file: ConfigFile
     settings: Settings
@@ -63,12 +68,18 @@ class Config:
     sources: tuple[Source, ...] = ()
     channels: tuple[Channel, ...] = ()
     references: tuple[Reference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def check(self) -> None:
+        """Raise `ConfigError` with what is wrong with the file itself, for who has no storage at hand to plan with."""
+        if self.problems:
+            raise ConfigError(self.problems)
 
 
 def load_config(path: Path, variables: Mapping[str, str] | None = None) -> Config:
     """Read and check the whole file. `variables` are what `${NAME}` may name, by default the environment.
 
-    Raises `ConfigError` with every problem that is found, each with its line.
+    Every problem is in `problems`, with its line. Raises `ConfigError` only for what is not to be read as TOML.
     """
     return _Reading(read_config_file(path), environment() if variables is None else variables).config()
 
@@ -79,7 +90,7 @@ def read_config(
     """The same for a text that came some other way; `name` is what problems call it.
 
     Without `files` no secret is looked up outside of `variables`: whoever sent the text must not read ours. `settings`
-    hold where the text has no [settings] of its own. Raises `ConfigError`.
+    hold where the text has no [settings] of its own.
     """
     return _Reading(parse_config_file(Path(name), text), variables, files=files, settings=settings).config()
 
@@ -140,17 +151,14 @@ class _Reading:
         brands = self.table("brands", BrandSpec)
         sources = self.table("sources", SourceSpec)
         channels = self.table("channels", ChannelSpec)
-        self.finish()
         return Config(
             file=self._file,
             settings=settings,
             brands=tuple(spec.to_brand(settings, "file") for spec in brands),
             sources=tuple(spec.to_source("file") for spec in sources),
             channels=tuple(spec.to_channel(settings, "file") for spec in channels),
-            references=(
-                *_references("channel", "brands", brands, channels, lambda spec: spec.channels),
-                *_references("brand", "sources", sources, brands, lambda spec: spec.brands),
-            ),
+            references=(*self._references("channel", "brands"), *self._references("brand", "sources")),
+            problems=tuple(self._problems),
         )
 
     def finish(self) -> None:
@@ -212,6 +220,22 @@ class _Reading:
                     filled[name], unread = _UNREAD, True
         return filled, unread
 
+    def _references(self, noun: Noun, table: str) -> list[Reference]:
+        """What the tables name and no table of the file is called. Tables that are wrong in other ways count too."""
+        field = f"{noun}s"
+        known = {_slug(entry) for _, entry in self._entries(field)}
+        return [
+            Reference(noun, slug, (table, index, field, position))
+            for index, entry in self._entries(table)
+            for position, slug in enumerate(_names(entry, field))
+            if isinstance(slug, str) and slugify(slug) == slug and slug not in known  # what is no slug is said already
+        ]
+
+    def _entries(self, name: str) -> list[tuple[int, Mapping[str, Any]]]:
+        entries = self._file.values.get(name, [])
+        listed = entries if isinstance(entries, list) else []
+        return [(index, entry) for index, entry in enumerate(listed) if isinstance(entry, dict)]
+
     def _say_fault(self, spec: type[S], key: KeyPath, fault: ErrorDetails) -> None:
         offset = fault["ctx"]["position"] if fault["type"] == QUERY_ERROR else 0
         self._say((*key, *fault["loc"]), in_words(fault, spec.model_fields), offset)
@@ -220,14 +244,12 @@ class _Reading:
         self._problems.append(self._file.problem(key, message, offset))
 
 
-def _references(
-    noun: Noun, table: str, specs: list[S], answers: list[Any], names: Callable[[S], tuple[str, ...]]
-) -> list[Reference]:
-    known = {answer.slug for answer in answers}
-    field = f"{noun}s"
-    return [
-        Reference(noun, slug, (table, index, field, position))
-        for index, spec in enumerate(specs)
-        for position, slug in enumerate(names(spec))
-        if slug not in known
-    ]
+def _slug(entry: Mapping[str, Any]) -> str:
+    """What a table that may be wrong is called."""
+    slug, name = entry.get("slug"), entry.get("name")
+    return slug if isinstance(slug, str) and slug else slugify(name) if isinstance(name, str) else ""
+
+
+def _names(entry: Mapping[str, Any], field: str) -> list[Any]:
+    names = entry.get(field)
+    return names if isinstance(names, list) else []

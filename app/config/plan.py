@@ -63,7 +63,9 @@ class Plan:
 
 
 def plan(config: Config, storage: Storage) -> Plan:
-    """Compare. Raises `ConfigError` when the file names brands or channels that stand neither in it nor in storage."""
+    """Compare. Raises `ConfigError` with what is wrong with the file, and with every brand and channel that it names
+    and that stands neither in it nor in storage.
+    """
     channels = _Shelf("channel", config.channels, storage.channels.all(), storage.channels.all(include_archived=True))
     brands = _Shelf("brand", config.brands, storage.brands.all(), storage.brands.all(include_archived=True))
     sources = _Shelf("source", config.sources, storage.sources.all(), storage.sources.all(include_archived=True))
@@ -121,14 +123,14 @@ class _Shelf(Generic[T]):
 
 
 def _settle(config: Config, known: Mapping[Noun, set[str]]) -> None:
-    """Raise `ConfigError` when a name of the file refers to nothing."""
-    problems = [
+    """Raise `ConfigError` with all that is wrong: in the file itself, and where a name of it refers to nothing."""
+    dangling = [
         config.file.problem(reference.key, _no_such(reference, known[reference.noun]))
         for reference in config.references
         if reference.slug not in known[reference.noun]
     ]
-    if problems:
-        raise ConfigError(problems)
+    if config.problems or dangling:
+        raise ConfigError((*config.problems, *dangling))
 
 
 def _no_such(reference: Reference, known: set[str]) -> str:

@@ -108,7 +108,7 @@ class Narrator:
         return False
 
     def _step(self, text: str) -> None:
-        self._say(f"\n[{time.monotonic() - self._began:5.1f} s, the story's clock {self._clock():%H:%M}] {text}")
+        self._say(f"\n[{time.monotonic() - self._began:5.1f} s, the story's clock {self._clock():%H:%M} UTC] {text}")
 
     def _counts(self) -> str:
         brand = self._storage.brands.get("garzavia")

@@ -58,7 +58,7 @@ def search(lines: Sequence[Line], query: dict[str, list[str]]) -> bytes:
     """The board as Algolia's `search_by_date` answers: newest first, `created_at_i` filters, pages."""
     since, until = _bounds(query.get("numericFilters", [""])[0])
     size, page = int(query.get("hitsPerPage", ["20"])[0]), int(query.get("page", ["0"])[0])
-    found = [line for line in reversed(lines) if since <= line.at.timestamp() <= until]
+    found = [line for line in reversed(lines) if since <= int(line.at.timestamp()) <= until]
     hits = [
         {
             "objectID": str(NOWHERE + line.number),

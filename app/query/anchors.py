@@ -49,6 +49,10 @@ class Frequencies:
         self._texts = 0
         self._counts: Counter[str] = Counter()
 
+    def __len__(self) -> int:
+        """How many words it keeps."""
+        return len(self._counts)
+
     def observe(self, text: str, limit: int = 200_000) -> None:
         """Learn from one text. Keeps about `limit` words; the rarest are forgotten."""
         self._texts += 1
@@ -83,16 +87,11 @@ class Anchors:
     cost: float
 
 
-def anchors(expression: Expression, share: Callable[[str], float]) -> Anchors:
-    """The cheapest set of keys of which every match has one.
+def needs(expression: Expression, share: Callable[[str], float]) -> list[Anchors]:
+    """Sets of keys, of each of which every match has one, cheapest first. One set for most queries, more for an AND.
 
     Raises `ValueError` for what the parser refuses: an expression that needs nothing to appear.
     """
-    return needs(expression, share)[0]
-
-
-def needs(expression: Expression, share: Callable[[str], float]) -> list[Anchors]:
-    """Sets of keys, of each of which every match has one, cheapest first. One set for most queries, more for an AND."""
     parts = expression.parts if isinstance(expression, And) else (expression,)
     found = [needed for part in parts if (needed := _anchors(part, True, share)) is not None]
     if not found:
@@ -114,12 +113,12 @@ def _anchors(expression: Expression, wanted: bool, share: Callable[[str], float]
 
 def _leaf_anchors(leaf: Expression, share: Callable[[str], float]) -> Anchors | None:
     if isinstance(leaf, Words):
-        return _rarest((unit.key for unit in leaf.units), leaf.field, share)
+        return _words_anchors(leaf, leaf.field, share)
     if isinstance(leaf, Near):
-        sides = (
-            _any_of([_words_anchors(words, leaf.field, share) for words in side]) for side in (leaf.left, leaf.right)
+        left, right = (
+            _any_of([_words_anchors(part, leaf.field, share) for part in side]) for side in (leaf.left, leaf.right)
         )
-        return min(sides, key=lambda side: side.cost)
+        return min(left, right, key=lambda side: side.cost)
     if isinstance(leaf, Exact):
         return _rarest(words(leaf.text) or [LITERAL + leaf.text], leaf.field, share)
     if isinstance(leaf, Site):

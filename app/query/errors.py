@@ -4,10 +4,7 @@ A `QueryError` has a `code` and `values`, so that another room may word it anew;
 """
 
 from collections.abc import Mapping
-from typing import Literal
 from unicodedata import combining, east_asian_width
-
-Language = Literal["en", "es"]
 
 MESSAGES: Mapping[str, tuple[str, str]] = {
     # code: (English, Spanish)
@@ -68,8 +65,8 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "La virgulilla (~) va delante de la palabra e iguala en ella n y ñ: ~palabra. No se adivinan otras grafías.",
     ),
     "near_needs_number": (
-        "Write how many words may stand between: {operator}/5.",
-        "Escribe cuántas palabras puede haber en medio: {operator}/5.",
+        "Write how many words may stand between, a number from 0 to {limit}: {operator}/5.",
+        "Escribe cuántas palabras puede haber en medio, un número de 0 a {limit}: {operator}/5.",
     ),
     "near_too_far": (
         "{operator} reaches at most {limit} words.",

@@ -173,7 +173,7 @@ def _surplus_marks() -> re.Pattern[str]:
 
 def is_unspaced(word: str) -> bool:
     """`word` is one character of a script written without spaces, or an emoji."""
-    return _APART.fullmatch(word) is not None
+    return len(word) <= 2 and _APART.fullmatch(word) is not None  # a flag is two characters
 
 
 def _folded_run(run: str) -> str:

@@ -21,11 +21,15 @@ _NOTHING: Mapping[str, tuple[tuple[int, Check], ...]] = {}
 
 
 class _Drawer(NamedTuple):
-    """What is filed under one anchor. `guarded` stands once more under the keys of a second thing that it needs."""
+    """What is filed under one anchor. `guarded` is filed once more, under the keys of a second thing that it needs.
+
+    Those keys are a set as well (`guards`): two sets meet without touching the strings, which lie all over the memory.
+    """
 
     at_once: tuple[int, ...] = ()
     phrases: tuple[tuple[int, str], ...] = ()
     checks: tuple[tuple[int, Check], ...] = ()
+    guards: frozenset[str] = frozenset()
     guarded: Mapping[str, tuple[tuple[int, Check], ...]] = _NOTHING
 
 
@@ -35,7 +39,7 @@ class Index:
     def __init__(self, queries: Mapping[int, Expression], frequencies: Frequencies | None = None) -> None:
         self.queries = dict(queries)
         self.patterns = Patterns(self.queries.values())
-        self._drawers = _filed(self.queries, (frequencies or Frequencies()).share)
+        self._drawers = _filed(self.queries, (Frequencies() if frequencies is None else frequencies).share)
         self._outer = any(map(is_outer, self._drawers))
 
     def __len__(self) -> int:
@@ -48,7 +52,7 @@ class Index:
         drawers = self._drawers
         found: set[int] = set()
         for anchor in drawers.keys() & keys:
-            at_once, phrases, checks, guarded = drawers[anchor]
+            at_once, phrases, checks, guards, guarded = drawers[anchor]
             if at_once:
                 found.update(at_once)
             if phrases:
@@ -59,11 +63,10 @@ class Index:
             for query_id, check in checks:
                 if query_id not in found and check(reading):
                     found.add(query_id)
-            if guarded:
-                for guard in guarded.keys() & keys:
-                    for query_id, check in guarded[guard]:
-                        if query_id not in found and check(reading):
-                            found.add(query_id)
+            for guard in guards & keys if guards else ():
+                for query_id, check in guarded[guard]:
+                    if query_id not in found and check(reading):
+                        found.add(query_id)
         return frozenset(found)
 
     def explain(self, query_id: int, document: Document) -> Explanation:
@@ -101,6 +104,7 @@ def _filed(queries: Mapping[int, Expression], share: Callable[[str], float]) -> 
             tuple(dict.fromkeys(at_once.get(key, ()))),
             tuple(dict.fromkeys(phrases.get(key, ()))),
             tuple(checks.get(key, ())),
+            frozenset(guarded.get(key, ())),
             {guard: tuple(entries) for guard, entries in guarded.get(key, {}).items()} or _NOTHING,
         )
         for key in {*at_once, *phrases, *checks, *guarded}

@@ -2,7 +2,7 @@
 
     text -> tokens -> alternatives (OR) of -> conjunctions (AND, or nothing) of -> [NOT, -] operands [NEAR/n operand]
 
-NOT binds tightest, then NEAR, then AND, then OR. The reader's version of the language is docs/query-language.md.
+NEAR binds tightest, then NOT, then AND, then OR. The reader's version of the language is docs/query-language.md.
 """
 
 import re
@@ -61,6 +61,7 @@ _MINUS = "-−–—‐‑"
 _STOP = re.compile(f"[\\s()（）`{_OPENING}]")
 _FIELD = re.compile(r"([^\W\d_]+):(?!//)")
 _NEAR = re.compile(r"(O?NEAR)(?:/(\d*))?", re.IGNORECASE)
+_NEAR_WITHOUT_NUMBER = re.compile(r"(O?NEAR)/")
 _SITE = re.compile(r"(?:[a-z]+://)?(?:\*?\.)?(?:www\.)*((?:[\w-]{1,63}\.){0,20}[\w-]{1,63})\.?/?", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}")
 _SOURCE = re.compile(r"[\w.-]{1,200}", re.ASCII)
@@ -155,12 +156,14 @@ def _operator_or_word(query: str, start: int) -> _Token:
     if _TILDE_INSIDE.search(text):
         raise QueryError("tilde_inside", end - 1)
     near = _NEAR.fullmatch(text)
+    if near is None and (meant := _NEAR_WITHOUT_NUMBER.match(text)):
+        raise QueryError("near_needs_number", start, operator=meant[1], limit=MAX_DISTANCE)
     if near is None or (near[2] is None and text not in OPERATORS):
         return _Token("word", text, start, end)
     if not near[1].isupper():
         raise QueryError("near_capitals", start, operator=text.upper())
     if not near[2]:
-        raise QueryError("near_needs_number", start, operator=near[1])
+        raise QueryError("near_needs_number", start, operator=near[1], limit=MAX_DISTANCE)
     if len(near[2]) > 3 or int(near[2]) > MAX_DISTANCE:
         raise QueryError("near_too_far", start, operator=near[1], limit=MAX_DISTANCE)
     return _Token("NEAR", near[1], start, end, int(near[2]))

@@ -55,8 +55,8 @@ def _leaf(leaf: Expression) -> _Terms | None:
     if isinstance(leaf, Words | Exact | Near) and leaf.field == "author":
         return _UNASKABLE
     if isinstance(leaf, Near):
-        sides = (_any_of([_words(words) for words in side]) for side in (leaf.left, leaf.right))
-        return min(sides, key=lambda side: side.cost)
+        left, right = (_any_of([_words(part) for part in side]) for side in (leaf.left, leaf.right))
+        return min(left, right, key=lambda side: side.cost)
     if isinstance(leaf, Words):
         return _words(leaf)
     if isinstance(leaf, Exact):

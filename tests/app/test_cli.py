@@ -196,6 +196,27 @@ def test_it_applies_nothing_of_a_file_that_is_wrong_in_one_place(storage: Storag
     assert storage.brands.all() == []
 
 
+WRONG_TWICE = CONFIG + 'channels = ["nadie"]\n\n[[brands]]\nname = "Otra"\nquery = "otra AND"\n'
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_it_tells_names_that_refer_to_nothing_with_every_other_problem(storage: Storage, verb: str) -> None:
+    Path("avizor.toml").write_text(WRONG_TWICE)
+    said = avizor(verb)
+    assert (said.status, said.out) == (2, "")
+    assert re.findall(r"avizor\.toml:(\d+): (\S+):", said.err) == [
+        ("4", "brands[0].channels[0]"),
+        ("8", "brands[1].query"),
+    ]
+
+
+def test_it_tells_what_is_wrong_with_the_file_where_there_is_no_database() -> None:
+    Path("avizor.toml").write_text(WRONG_TWICE)
+    said = avizor("plan")
+    assert (said.status, said.err.count("\n")) == (2, 1)
+    assert "brands[1].query" in said.err
+
+
 def test_it_says_when_there_is_no_file() -> None:
     said = avizor("plan")
     assert (said.status, said.err) == (2, "avizor: avizor.toml: cannot be read: No such file or directory\n")
@@ -240,6 +261,9 @@ def test_it_reads_a_saved_search_too() -> None:
 def test_it_fails_in_one_line_on_what_it_cannot_read() -> None:
     said = avizor("parse", "rss", "-", stdin="<html><body>no feed</body></html>")
     assert (said.status, said.out, said.err.count("\n")) == (1, "", 1)
+    assert said.err.startswith("avizor: -: ")
+    Path("feed.json").write_text('{"items": 3}')
+    assert avizor("parse", "rss", "feed.json").err.startswith("avizor: feed.json: The answer is JSON, but no JSON Feed")
     assert (
         avizor("parse", "rss", "nowhere.xml").err == "avizor: nowhere.xml: cannot be read: No such file or directory\n"
     )
@@ -270,12 +294,15 @@ def test_it_matches_what_it_parsed_and_says_where() -> None:
         ("[]", "is not a Post"),
         ('{"url": "https://x.example"}', "is not a Post"),
         ('{"text": 3}', "text: input should be a valid string"),
+        ('{"text": "se\xf1or"}', "is not UTF-8"),
     ],
 )
-def test_it_names_the_line_that_is_no_post(line: str, message: str) -> None:
+def test_it_leaves_out_and_names_the_line_that_is_no_post(line: str, message: str) -> None:
     Path("avizor.toml").write_text(CONFIG)
-    said = avizor("match", "-", stdin='{"text": "movistar"}\n\n' + line + "\n")
-    assert (said.status, len(said.rows)) == (1, 1)
+    text = '{"text": "movistar"}\n\n' + line + '\n{"text": "telefonica"}\n'
+    said = avizor("match", "-", stdin=text.encode("latin-1"))
+    assert (said.status, [row["text"] for row in said.rows]) == (1, ["movistar", "telefonica"])
+    assert said.err.count("\n") == 1
     assert said.err.startswith(f"avizor: -:3: {message}")
 
 
@@ -444,6 +471,17 @@ def test_it_serves_from_an_empty_folder_and_says_in_five_lines_what_to_do_next()
         assert "server" not in answer.headers
         assert f"another `avizor serve` (process {service.process.pid}) uses" in refused()
         assert service.stop(signal.SIGTERM) == (0, "")
+
+
+def test_it_writes_a_file_to_start_from_and_leaves_it_alone_the_next_time() -> None:
+    with Service("--init", "--migrate") as service:  # not applied: its sources are on the network
+        assert service.welcome[0] == "wrote avizor.toml: edit it, then run `avizor plan`\n"
+        assert service.stop(signal.SIGTERM) == (0, "")
+    assert Path("avizor.toml").read_bytes() == (ROOT / "avizor.example.toml").read_bytes()
+    Path("avizor.toml").write_text(CONFIG)
+    with Service("--init", "--migrate", "--apply") as service:
+        assert service.welcome[0].startswith("avizor.toml applied: ")
+        assert Path("avizor.toml").read_text() == CONFIG
 
 
 def test_it_starts_again_after_kill_9_with_the_same_key_and_stops_on_ctrl_c() -> None:

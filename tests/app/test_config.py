@@ -81,7 +81,9 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 def read(text: str, variables: dict[str, str] = VARIABLES) -> Config:
     Path("avizor.toml").write_text(text, encoding="utf-8")
-    return load_config(Path("avizor.toml"), variables)
+    config = load_config(Path("avizor.toml"), variables)
+    config.check()
+    return config
 
 
 def problems(text: str, variables: dict[str, str] = VARIABLES) -> list[str]:
@@ -137,7 +139,7 @@ def test_it_reads_brands_sources_and_channels() -> None:
 def test_it_reads_only_brands_without_asking_for_the_secrets_of_channels() -> None:
     Path("avizor.toml").write_text(WHOLE, encoding="utf-8")
     with pytest.raises(ConfigError, match="SLACK_URL is not set"):
-        load_config(Path("avizor.toml"), {})
+        read(WHOLE, {})
     assert [brand.slug for brand in load_brands(Path("avizor.toml"))] == ["pena-hijos", "rival"]
 
 
@@ -388,6 +390,26 @@ def test_it_refuses_names_that_refer_to_nothing(storage: Storage) -> None:
     ]
 
 
+def test_it_tells_names_that_refer_to_nothing_together_with_every_other_problem(storage: Storage) -> None:
+    text = (
+        WHOLE.replace('query = "peña"', 'query = "peña AND"')
+        .replace('["guardia"]', '["guardia", "nadie"]')
+        .replace('["pena-hijos"]', '["pena-hijos", "nada", "No Slug"]')
+    )
+    Path("avizor.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        plan(load_config(Path("avizor.toml"), {}), storage)
+    told = sorted((problem.line, problem.key, problem.message[:18]) for problem in caught.value.problems)
+    assert [(key, words) for _, key, words in told] == [
+        ("brands[0].query", "at character 6: So"),
+        ("brands[0].channels[1]", "there is no channe"),
+        ("sources[0].brands[1]", "there is no brand "),
+        ("sources[0].brands[2]", "string should matc"),
+        ("channels[0].url", "the environment va"),
+    ]
+    assert storage.brands.all() == []
+
+
 def test_it_accepts_names_of_what_the_api_made_but_not_of_what_is_leaving(storage: Storage) -> None:
     config = read(WHOLE)
     storage.apply([PutChannel(replace(config.channels[0], slug="suya", origin="api"))], NOW)
@@ -427,7 +449,7 @@ def test_it_never_looks_up_our_secrets_for_a_text_that_somebody_sent(
         text = f'[[channels]]\nname = "G"\nkind = "slack"\nurl = "{reference}"\n'
         assert read(text, {"SLACK_URL": HOOK}).channels[0].secret == {"url": HOOK}  # the control: it can be read
         with pytest.raises(ConfigError, match=r"sent\.toml:4: channels\[0\]\.url: .* is not looked up here"):
-            read_config(text, "sent.toml", {}, files=False)
+            read_config(text, "sent.toml", {}, files=False).check()
 
 
 def test_it_takes_the_service_s_settings_for_a_text_that_has_none() -> None:

@@ -1,5 +1,6 @@
 """The walk through Hacker News: every hit once, nothing lost, never for ever. The far end is a small index here."""
 
+import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -181,6 +182,39 @@ def test_a_term_that_is_no_longer_wanted_is_forgotten() -> None:
     _, asking = visit(far, source("lumbre", "vieja"))
     _, asking = visit(far, replace(asking, queries=(Query("lumbre", ("lumbre",)),)))
     assert set(asking.cursor["marks"]) <= {"lumbre"}
+
+
+def parsed(*hits: Any) -> Page:
+    answer = {"hits": [*hits, hit(7, NOW)], "nbHits": len(hits) + 1, "page": 0, "nbPages": 1, "hitsPerPage": 100}
+    page = COLLECTOR.parse(source("lumbre"), httpx.Response(200, json=answer))
+    assert page.posts[-1].id == "7", "a bad hit must not cost its neighbour"
+    return page
+
+
+@pytest.mark.parametrize("number", [None, True, 4.5, -4, "", "a/b", ["4"], {"a": 1}, "9" * 5_000])
+def test_a_hit_without_an_id_costs_only_itself_and_is_told_in_words(number: Any) -> None:
+    page = parsed(hit(1, NOW) | {"objectID": number})
+    assert [post.id for post in page.posts] == ["7"]
+    assert [reject.reason for reject in page.rejects] == ["a hit without a usable objectID"]
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", [1]])
+def test_a_hit_that_is_no_object_is_told_in_words(odd: Any) -> None:
+    page = parsed(odd)
+    assert [(reject.reason, json.loads(reject.sample)) for reject in page.rejects] == [
+        ("a hit that is not an object", odd)
+    ]
+
+
+@pytest.mark.parametrize("at", [None, 10**17, -(10**12), True, [1], "soon"])
+def test_a_hit_of_an_impossible_time_is_kept_without_it(at: Any) -> None:
+    post = parsed(hit(1, NOW) | {"created_at_i": at}).posts[0]
+    assert (post.id, post.published_at) == ("1", None)
+
+
+def test_a_hit_whose_words_are_no_text_is_kept_without_them() -> None:
+    post = parsed(hit(1, NOW) | {"comment_text": ["x"]}).posts[0]
+    assert (post.id, post.text, post.reply) == ("1", "", True)
 
 
 def test_an_answer_that_is_something_else_is_an_error() -> None:

@@ -1,5 +1,6 @@
 """What a feed becomes: identity, links, dates, languages, encodings; and what is said about what is no feed."""
 
+import json
 from datetime import UTC, datetime
 
 import httpx
@@ -298,6 +299,15 @@ def test_a_feed_that_is_cut_off_before_its_first_item_is_an_error() -> None:
 
 def test_an_empty_feed_is_an_empty_feed() -> None:
     assert parse(rss()).posts == ()
+
+
+@pytest.mark.parametrize("item", [{"id": 1, "title": ["x"]}, {"id": 1}, {"id": 1, "content_text": " \n"}])
+def test_a_json_item_without_words_costs_only_itself_and_is_told_in_words(item: dict[str, object]) -> None:
+    page = parse(json.dumps({"items": [item, {"id": 2, "content_text": "hola"}]}), "application/json")
+    assert [(post.id, post.text) for post in page.posts] == [("2", "hola")]
+    assert [(reject.reason, json.loads(reject.sample)) for reject in page.rejects] == [
+        ("an item without a title or a text that can be read", item)
+    ]
 
 
 def test_json_that_is_broken_is_an_error_in_words() -> None:

@@ -170,6 +170,17 @@ def test_a_wrong_configuration_names_line_and_key_and_applies_nothing(house: Hou
     assert house.storage.brands.all() == []
 
 
+def test_a_wrong_configuration_names_every_problem_at_once(house: House) -> None:
+    broken = CONFIG + 'enabled = "yes"\n\n[[brands]]\nname = "Brisa"\nquery = "brisa"\nchannels = ["nadie"]\n'
+    answer = house.caller().post("/api/v1/config/plan", content="[settings]\nprot = 1\n" + broken, headers=TOML)
+    assert answer.status_code == 422
+    assert [e["where"].split()[1] for e in answer.json()["errors"]] == [
+        "settings.prot",
+        "channels[0].enabled",
+        "brands[1].channels[0]",
+    ]
+
+
 @pytest.mark.parametrize("reference", ["${PATH}", "${HOME}", "${file:/etc/hostname}", "${AVIZOR_SECRET_KEYS}"])
 def test_a_configuration_over_http_reads_nothing_of_the_machine(house: House, reference: str) -> None:
     text = CONFIG.replace("https://hooks.slack.com/services/T0/B0/canary0123456789", reference)

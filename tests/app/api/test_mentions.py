@@ -159,6 +159,21 @@ def test_what_is_wrong_in_a_question_is_said(house: House, query: str, where: st
     assert problem["detail"].startswith(where)
 
 
+def test_a_source_that_is_not_there_or_not_covered_is_said_and_never_looks_calm(
+    house: House, aurora: Brand, diario: Source
+) -> None:
+    house.brand("brisa")
+    house.source("ajeno", brands=("brisa",))
+    for query in ("source=nope", "source=diario&source=nope", "brand=nope"):
+        answer = house.caller().get(f"/api/v1/mentions?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    limited = house.caller("viewer", ("aurora",))
+    uncovered, absent = (limited.get(f"/api/v1/mentions?source={slug}") for slug in ("ajeno", "nope"))
+    assert (uncovered.status_code, uncovered.text) == (absent.status_code, absent.text) == (404, absent.text)
+    assert limited.get("/api/v1/mentions?source=diario").status_code == 200
+    assert house.caller().get("/api/v1/mentions?source=ajeno").status_code == 200
+
+
 @pytest.mark.parametrize("text", ['"', "NEAR(", "a AND", "*", "';--", "%", "\\", "a" * 200, "ñandú", "\x00"])
 def test_any_words_may_be_looked_for(house: House, aurora: Brand, diario: Source, text: str) -> None:
     house.hear(diario, house.item("a", {aurora: "neutral"}, text="nothing of it"))

@@ -36,6 +36,13 @@ def test_every_error_has_one_shape(house: House, method: str, url: str, status: 
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_its_titles_are_those_of_the_standard_whatever_python_calls_them(house: House) -> None:
+    admin = house.caller()
+    assert admin.get("/api/v1/mentions?limit=x").json()["title"] == "Unprocessable Content"
+    assert admin.post("/api/v1/keys", content=b"x" * (MIB + 1), headers=JSON).json()["title"] == "Content Too Large"
+    assert admin.get("/api/v1/nothing").json()["title"] == "Not Found"
+
+
 def test_a_bug_says_only_that_it_is_one(house: House) -> None:
     house = house.with_own_app()
 
