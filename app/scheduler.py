@@ -32,14 +32,18 @@ class Scheduler:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        self._scheduler.add_listener(_log_error, EVENT_JOB_ERROR)
+        self._scheduler.add_listener(self._tell, EVENT_JOB_ERROR)
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it would tell every failure a second time
         self._beat: asyncio.Task[None] | None = None
-        self._ticked: dict[str, float] = {}
+        self._ticked: dict[str, float] = {}  # when each walk last came to its end
+        self._failed: dict[str, int] = {}  # how often in a row
 
     def every(self, interval_s: float, name: str, walk: Walk) -> None:
         async def tick() -> None:
-            self._ticked[name] = time.monotonic()
             await walk()
+            self._ticked[name] = time.monotonic()
+            if self._failed.pop(name, 0):
+                log.info("the %s walk works again", name)
 
         self._ticked[name] = time.monotonic()
         self._scheduler.add_job(tick, "interval", seconds=interval_s, id=name, next_run_time=datetime.now(UTC))
@@ -55,7 +59,7 @@ class Scheduler:
         self._scheduler.shutdown(wait=False)
 
     def tick_age_s(self) -> float:
-        """Seconds since the walk that ticked longest ago. A readiness check and a metric read this."""
+        """Seconds since the end of the walk that succeeded longest ago. A readiness check and a metric read this."""
         return time.monotonic() - min(self._ticked.values(), default=0.0)
 
     async def _watch_clock(self) -> None:
@@ -72,6 +76,10 @@ class Scheduler:
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=datetime.now(UTC) + timedelta(milliseconds=1))
 
-
-def _log_error(event: JobExecutionEvent) -> None:
-    log.error("the %s walk failed and will be taken again at its next tick", event.job_id, exc_info=event.exception)
+    def _tell(self, event: JobExecutionEvent) -> None:
+        """The first failure in a row with its trace, then every hundredth in a line: a dead database fails a lot."""
+        number = self._failed[event.job_id] = self._failed.get(event.job_id, 0) + 1
+        if number == 1:
+            log.error("the %s walk failed, it is taken again at its next tick", event.job_id, exc_info=event.exception)
+        elif number % 100 == 0:
+            log.error("the %s walk failed %d times in a row: %s", event.job_id, number, event.exception)

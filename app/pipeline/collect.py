@@ -174,6 +174,7 @@ class Collect:
     def _fail(self, source: Source, error: CollectError, now: datetime) -> None:
         self.report.failed += 1
         self.report.errors[source.slug] = error.message
+        log.warning("source %s: %s: %s", source.slug, error.code, error.message)
         failure = Failure(
             source_id=source.id,
             owner=self._owner,

@@ -18,6 +18,7 @@ from datetime import datetime
 import httpx
 
 from alerts import NOTIFIERS, dossier, retry
+from alerts.audience import audience
 from alerts.base import Alert, Channel, NotifyError
 from app.clock import Clock
 from app.pipeline.hands import Hands
@@ -77,10 +78,14 @@ class Deliver:
         """One try: send, and write down how it went."""
         self.report.tried += 1
         began = time.monotonic()
-        error = await self._try(delivery)
+        alert, error = read_alert(delivery)
+        if not delivery.channel.enabled:
+            error = NotifyError("channel_off", "the channel has been switched off or removed since", permanent=True)
+        elif alert:
+            error = await self._send(delivery.channel, alert)
         duration_ms = round((time.monotonic() - began) * 1000)
         try:
-            await asyncio.to_thread(self._finish, delivery, error, duration_ms, self._clock())
+            await asyncio.to_thread(self._finish, delivery, alert, error, duration_ms, self._clock())
         except LeaseLost:
             log.warning("delivery %s: its lease ended before the answer came, another worker has it now", delivery.key)
 
@@ -102,16 +107,6 @@ class Deliver:
             self._hands.take(self.attempt(delivery))
         return {delivery.id for delivery in claimed}
 
-    async def _try(self, delivery: Delivery) -> NotifyError | None:
-        if not delivery.channel.enabled:
-            return NotifyError("channel_off", "the channel has been switched off or removed since", permanent=True)
-        try:
-            alert = dossier.from_json(delivery.alert)
-        except Exception as bug:
-            log.exception("delivery %s cannot be read", delivery.key)
-            return NotifyError("internal", f"the alert cannot be read: {type(bug).__name__}")
-        return await self._send(delivery.channel, replace(alert, repeat=delivery.attempts > 0 or delivery.uncertain))
-
     async def _send(self, channel: Channel, alert: Alert) -> NotifyError | None:
         try:
             notifier = NOTIFIERS[channel.kind]
@@ -123,9 +118,11 @@ class Deliver:
             return NotifyError("internal", f"the alert could not be made: {type(bug).__name__}")
         return None
 
-    def _finish(self, delivery: Delivery, error: NotifyError | None, duration_ms: int, now: datetime) -> None:
+    def _finish(
+        self, delivery: Delivery, alert: Alert | None, error: NotifyError | None, duration_ms: int, now: datetime
+    ) -> None:
         outcome = outcome_of(delivery, error, duration_ms, now, random.random())  # noqa: S311 - jitter
-        extra = self._alarms(delivery, outcome, now) if error else []
+        extra = self._alarms(delivery, alert, outcome, now) if error else []
         self._storage.deliveries.finish(delivery.id, self._owner, outcome, now, extra)
         self.report.delivered += outcome.state == "delivered"
         self.report.retried += outcome.state == "pending"
@@ -133,37 +130,51 @@ class Deliver:
         if error:
             log.warning("delivery %s, try %d: %s", delivery.key, delivery.attempts + 1, error)
 
-    def _alarms(self, delivery: Delivery, outcome: Outcome, now: datetime) -> list[NewDelivery]:
-        """The failure told through every other channel: when it is final, and once when it drags on."""
+    def _alarms(self, delivery: Delivery, alert: Alert | None, outcome: Outcome, now: datetime) -> list[NewDelivery]:
+        """The failure told through other channels: when it is final, and once when it drags on.
+
+        The brand's own channels are told what failed. Where it has no other, those of other brands are told that
+        something did, and not what: they may belong to other people.
+        """
+        tries = delivery.attempts + 1
         final = outcome.state == "dead"
-        if delivery.action == "system" or not (
-            final or retry.needs_fallback(delivery.attempts + 1, delivery.created_at, now)
-        ):
+        if delivery.action == "system" or not (final or retry.needs_fallback(tries, delivery.created_at, now)):
             return []
-        others = [other for other in self._storage.channels.all() if other.enabled and other.id != delivery.channel.id]
+        others = [c for c in self._storage.channels.all() if c.enabled and c.id != delivery.channel.id]
+        brand = self._storage.brands.get(alert.brand) if alert else None
+        own = audience(others, brand.channels) if brand else []
+        key = f"{delivery.key}.dead{tries}" if final else f"{delivery.key}.stuck"
         try:
-            alert = dossier.from_json(delivery.alert)
-            return [self._alarm(delivery, alert, other, outcome, now) for other in others]
+            return [_alarm(delivery, alert if own else None, other, outcome, key, now) for other in own or others]
         except Exception:
-            log.exception("delivery %s cannot be told: its alarm says only that there was one", delivery.key)
-            return [self._alarm(delivery, bare(delivery), other, outcome, now) for other in others]
-
-    def _alarm(self, delivery: Delivery, alert: Alert, other: Channel, outcome: Outcome, now: datetime) -> NewDelivery:
-        alarm = dossier.dead_letter_alert(
-            alert,
-            failed_channel=delivery.channel.name,
-            error=outcome.error or "",
-            channel=other,
-            now=now,
-            is_final=outcome.state == "dead",
-        )
-        return NewDelivery(key=alarm.key, channel_id=other.id, action="system", alert=dossier.to_json(alarm))
+            # What could not be said could not be told either: the alarm must not fail for the same reason.
+            log.exception("delivery %s: its alarm says only that there is something to look at", delivery.key)
+            return [_alarm(delivery, None, other, outcome, key, now) for other in own or others]
 
 
-def bare(delivery: Delivery) -> Alert:
-    """What is known of an alert that cannot be read: an alarm about it must not fail for the same reason."""
-    brand = str(delivery.alert.get("brand", ""))
-    return Alert(delivery.key, delivery.action, brand, delivery.created_at, delivery.channel.language)
+def read_alert(delivery: Delivery) -> tuple[Alert | None, NotifyError | None]:
+    """The alert as it was put into the outbox; or why nobody can read it, which is the end of it, and seen."""
+    try:
+        alert = dossier.from_json(delivery.alert)
+    except Exception:
+        log.exception("delivery %s cannot be read", delivery.key)
+        return None, NotifyError("unreadable", "the stored alert cannot be read", permanent=True)
+    return replace(alert, repeat=delivery.attempts > 0 or delivery.uncertain), None
+
+
+def _alarm(
+    delivery: Delivery, alert: Alert | None, other: Channel, outcome: Outcome, key: str, now: datetime
+) -> NewDelivery:
+    alarm = dossier.undelivered_alert(
+        alert,
+        key=f"{key}.{other.slug}",
+        failed_channel=delivery.channel.name,
+        error=outcome.error or "",
+        channel=other,
+        now=now,
+        is_final=outcome.state == "dead",
+    )
+    return NewDelivery(key=alarm.key, channel_id=other.id, action="system", alert=dossier.to_json(alarm))
 
 
 def outcome_of(

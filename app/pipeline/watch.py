@@ -10,12 +10,13 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Literal
 
 from alerts import dossier as proof
 from alerts import incident as states
+from alerts.audience import audience, wanted
 from alerts.base import Channel, Dossier, Exhibit
 from alerts.incident import Change, Incident
 from alerts.spike import BIN_S, Policy, Spike, Volume, detect, to_mapping
@@ -31,16 +32,19 @@ from app.storage.records import (
     VolumeRow,
 )
 from app.storage.records import Watch as Watched
+from app.storage.watches import closed_through
 from collectors.base import Source
 from collectors.due import fresh
 
 log = logging.getLogger(__name__)
 
 BIN = timedelta(seconds=BIN_S)
-GRACE = timedelta(seconds=60)  # a bin is judged this long after it closed: what is on its way may still arrive
 WATCHED = 3 * BIN  # a bin that closed longer ago went by unwatched: the service was down
 EXHIBITS = 5
 HandAction = Literal["acknowledge", "resolve"]
+UNRESOLVED = 1_000  # incidents that are looked through for brands nobody watches; there is one a brand at most
+TOLD = 1_000  # deliveries of one incident that say who was told
+UNWATCHED = {"es": "la marca ya no se vigila", "en": "the brand is not watched any more"}
 TRIES = 3  # a person and the walk may change one incident at the same moment
 
 
@@ -53,6 +57,7 @@ class WatchReport:
     """What one walk did, in numbers."""
 
     judged: int = 0
+    failed: int = 0
     opened: int = 0
     escalated: int = 0
     resolved: int = 0
@@ -76,13 +81,20 @@ class Watch:
         for watch in due:
             try:
                 change = self._judge(watch, sources, now)
-            except Conflict:
-                continue  # somebody changed the incident meanwhile: the brand is still due
+            except Conflict as conflict:
+                log.warning("brand %s: %s; it is judged again at the next tick", watch.brand.slug, conflict)
+                continue
+            except Exception:
+                # One brand's bug must not silence the others; its last verdict stays, and shows its age.
+                log.exception("brand %s could not be judged", watch.brand.slug)
+                report.failed += 1
+                continue
             report.judged += 1
             if change and change.event:
                 report.opened += change.event.kind == "opened"
                 report.escalated += change.event.kind == "escalated"
                 report.resolved += change.event.kind == "resolved"
+        report.resolved += self._close_unwatched(now)
         return report
 
     def by_hand(self, incident_id: str, action: HandAction, actor: str, reason: str = "") -> Incident:
@@ -98,7 +110,7 @@ class Watch:
             else:
                 change = states.resolve(incident, actor, reason, now)
             try:
-                self._storage.incidents.save(IncidentSave(change, self._deliveries(brand, change)), now)
+                self._save(brand, change, None, now)
             except Conflict:
                 continue
             return change.incident
@@ -115,22 +127,34 @@ class Watch:
         rows = self._storage.volumes.series(brand.id, start, through, BIN_S)
         spike = detect(volume_of(start, through, rows, covered), now, self._policy)
         judged = Judged(brand.id, through, to_mapping(spike), unwatched, watch.revision)
-        change = states.advance(brand.id, self._newest(brand), spike, now, self._policy, secrets.token_hex(8))
+        change = states.advance(brand.id, self._latest(brand), spike, now, self._policy, secrets.token_hex(8))
         if brand.competitor or change is None:
             self._storage.watches.save(judged, now)
             return None
         if change.event and change.event.kind in ("opened", "escalated"):
             change = proof.attach(change, self._dossier(brand, spike))
-        self._storage.incidents.save(IncidentSave(change, self._deliveries(brand, change), judged), now)
-        if change.event:
-            log.info(
-                "incident %s of %s: %s: %s", change.incident.id, brand.slug, change.event.kind, change.event.reason
-            )
+        self._save(brand, change, judged, now)
         return change
 
-    def _newest(self, brand: Brand) -> Incident | None:
-        """The unresolved incident, which is always the newest; else the last one that ended."""
-        return next(iter(self._storage.incidents.page([brand.slug], None, None, 1)), None)
+    def _latest(self, brand: Brand) -> Incident | None:
+        """The unresolved incident, else the last one that began. (After a clock that was set back they may differ.)"""
+        unresolved = self._storage.incidents.current(brand.id)
+        return unresolved or next(iter(self._storage.incidents.page([brand.slug], None, None, 1)), None)
+
+    def _close_unwatched(self, now: datetime) -> int:
+        """End the incidents of brands that nobody watches any more: their end would never be seen."""
+        closed = 0
+        for incident in self._storage.incidents.page(None, ["open", "acknowledged"], None, UNRESOLVED):
+            brand = self._storage.brands.by_id(incident.brand_id)
+            if brand is None or (brand.archived_at is None and not brand.competitor):
+                continue
+            change = states.resolve(incident, states.MACHINE, UNWATCHED.get(brand.language, UNWATCHED["en"]), now)
+            try:
+                self._save(brand, change, None, now)
+            except Conflict:
+                continue
+            closed += 1
+        return closed
 
     def _dossier(self, brand: Brand, spike: Spike) -> Dossier:
         window = brand.id, spike.window_start, spike.window_end
@@ -139,16 +163,36 @@ class Watch:
             spike, [exhibit(mention, copies) for mention, copies in top], self._storage.mentions.summary(*window)
         )
 
+    def _save(self, brand: Brand, change: Change, judged: Judged | None, now: datetime) -> None:
+        """The change, its deliveries and the verdict behind it, in one transaction."""
+        deliveries = self._deliveries(brand, change)
+        self._storage.incidents.save(IncidentSave(change, deliveries, judged), now)
+        event = change.event
+        if event is None:
+            return
+        log.info("incident %s of %s: %s: %s", change.incident.id, brand.slug, event.kind, event.reason)
+        if event.kind == "opened" and not deliveries:
+            log.error("incident %s of %s: nobody is told, no channel listens for it", change.incident.id, brand.slug)
+
     def _deliveries(self, brand: Brand, change: Change) -> list[NewDelivery]:
         if change.event is None:
             return []
-        told = proof.dossier_of(change.incident.dossier)
-        channels = [c for c in self._storage.channels.all() if not brand.channels or c.slug in brand.channels]
-        found = (self._delivery(brand, change, channel, told) for channel in channels)
+        proved = proof.dossier_of(change.incident.dossier)
+        before = self._storage.deliveries.page(incident_id=change.incident.id, limit=TOLD)
+        told = {delivery.channel.id for delivery in before}
+        channels = self._storage.channels.all()
+        heard = {channel.id for channel in audience(channels, brand.channels)} | told
+        found = (
+            self._delivery(brand, change, channel, proved, told=channel.id in told)
+            for channel in channels
+            if channel.id in heard
+        )
         return [delivery for delivery in found if delivery]
 
-    def _delivery(self, brand: Brand, change: Change, channel: Channel, told: Dossier) -> NewDelivery | None:
-        action = proof.wanted(channel, change)
+    def _delivery(
+        self, brand: Brand, change: Change, channel: Channel, proved: Dossier, *, told: bool
+    ) -> NewDelivery | None:
+        action = wanted(channel, change, told=told)
         if action is None:
             return None
         alert = proof.alert_for(
@@ -159,7 +203,7 @@ class Watch:
             brand_name=brand.name,
             language=channel.language,
             time_zone=brand.time_zone,
-            dossier=told,
+            dossier=proved,
             public_url=self._public_url,
         )
         return NewDelivery(
@@ -173,12 +217,6 @@ class Watch:
 
 
 # ── what the detector is shown ───────────────────────────────────────────────
-
-
-def closed_through(now: datetime) -> datetime:
-    """The end of the last 300 s bin that closed long enough ago to be judged."""
-    seconds = int((now - GRACE).timestamp())
-    return datetime.fromtimestamp(seconds - seconds % BIN_S, UTC)
 
 
 def coverage_since(

@@ -151,9 +151,15 @@ class Deliveries:
             return oldest
 
     def redrive(self, delivery_id: int, now: datetime) -> bool:
-        """Give a dead letter another chance, with the same key. False when it is not dead."""
+        """Give a dead letter another day, with the same key. False when it is not dead."""
         dead = and_(deliveries.c.id == delivery_id, deliveries.c.state == "dead")
-        again = {"state": "pending", "next_attempt_at": now, "scheduled_at": now, "finished_at": None}
+        again = {
+            "state": "pending",
+            "created_at": now,  # the day in which it is tried begins anew
+            "next_attempt_at": now,
+            "scheduled_at": now,
+            "finished_at": None,
+        }
         with self._database.write() as connection:
             return bool(connection.execute(update(deliveries).where(dead).values(**again)).rowcount)
 

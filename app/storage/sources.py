@@ -17,6 +17,7 @@ from app.storage.sealing import Vault
 from app.tables import quarantine, sources
 from collectors.base import Source
 
+_UNREAD: dict[str, Any] = {"etag": None, "last_modified": None, "body_hash": None}  # as if it was never read
 CLOCK_STEP = timedelta(seconds=60)  # two machines' clocks may differ by less; more is a clock that was set back
 
 
@@ -123,12 +124,14 @@ def put(connection: Connection, source: Source, vault: Vault, now: datetime) -> 
         values |= {"state": "late", "next_due_at": now, "scheduled_at": now}
     elif stored.interval_s != source.interval_s:
         values |= {"adaptive_interval_s": None, "next_due_at": now, "scheduled_at": now}
+    if stored.brands != values["brands"]:
+        values |= _UNREAD
     connection.execute(update(sources).where(sources.c.id == stored.id).values(**values))
 
 
 def read_again(connection: Connection) -> None:
     """Forget the validators: a new query may find what an unchanged document has held all the while."""
-    connection.execute(update(sources).values(etag=None, last_modified=None, body_hash=None))
+    connection.execute(update(sources).values(**_UNREAD))
 
 
 def archive(connection: Connection, slug: str, now: datetime) -> bool:

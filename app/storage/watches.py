@@ -13,7 +13,7 @@ from app.storage.records import Judged, Watch
 from app.storage.volumes import put_coverage
 from app.tables import EPOCH, brands, watches
 
-GRACE = timedelta(seconds=60)  # after the end of a bin, for what is on its way
+GRACE = timedelta(seconds=60)  # a bin is judged this long after it closed: what is on its way may still arrive
 BIN = timedelta(seconds=BIN_S)
 
 _STATE = (
@@ -30,8 +30,7 @@ class Watches:
 
     def due(self, now: datetime) -> list[Watch]:
         """Brands to judge now, those that waited longest first."""
-        closed = now - GRACE
-        closed -= (closed - EPOCH) % BIN
+        closed = closed_through(now)
         through = watches.c.evaluated_through
         query = (
             select(brands, *_STATE)
@@ -56,6 +55,12 @@ class Watches:
         """Write a verdict that changed no incident; one that did goes with `incidents.save`."""
         with self._database.write() as connection:
             save(connection, judged, now)
+
+
+def closed_through(now: datetime) -> datetime:
+    """The end of the last 300 s bin that closed long enough ago to be judged."""
+    ready = now - GRACE
+    return ready - (ready - EPOCH) % BIN
 
 
 def save(connection: Connection, judged: Judged, now: datetime) -> None:

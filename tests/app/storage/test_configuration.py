@@ -196,3 +196,6 @@ def test_a_new_query_is_tried_on_documents_that_do_not_change(world: World) -> N
     world.collect(source)
     world.brand("zeta")
     assert validators() == (None, None, None)
+    world.collect(source)
+    world.storage.apply([PutSource(replace(source, brands=("zeta",)))], world.now)
+    assert validators() == (None, None, None), "read for another brand"
