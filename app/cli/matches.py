@@ -1,6 +1,7 @@
 """match: Posts in, one a line; the same out, with the brands of avizor.toml whose queries they match, and where."""
 
 from dataclasses import asdict, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -10,7 +11,6 @@ from app import query
 from app.cli.languages import load_listening_settings
 from app.cli.paper import numbered_raw_lines, put_json, say, text_of
 from app.cli.refusal import Refusal
-from app.cli.spans import spans
 from app.config import load_brands
 from app.config_file import dotted, faults, in_words
 from app.language import Languages
@@ -29,7 +29,6 @@ def match(file: str) -> bool:
     languages = Languages(load_listening_settings().languages)
     brands = [replace(brand, id=number) for number, brand in enumerate(load_brands(config_path()))]
     watched = Watched.compile(brands)
-    expressions = [query.parse(brand.query) for brand in brands]
     whole = True
     for number, raw in numbered_raw_lines(file):
         if not raw.strip():
@@ -40,8 +39,9 @@ def match(file: str) -> bool:
             say(f"avizor: {error}")
             whole = False
         else:
-            found = sorted(watched.index.match(document_of(post, languages)))
-            mentions = [{"brand": brands[at].slug, "spans": spans(expressions[at], texts_of(post))} for at in found]
+            document = document_of(post, languages)
+            found = sorted(watched.index.match(document))
+            mentions = [{"brand": brands[at].slug, "spans": spans(watched.index, at, document)} for at in found]
             put_json({**asdict(post), "mentions": mentions})
     return whole
 
@@ -71,5 +71,7 @@ def document_of(post: Post, languages: Languages) -> query.Document:
     )
 
 
-def texts_of(post: Post) -> dict[str, str]:
-    return {"title": "" if post.reply else post.title, "text": post.text, "author": post.author or ""}
+def spans(index: query.Index, query_id: int, document: query.Document) -> list[dict[str, Any]]:
+    """Where the query's words stand in the document, with the words as written."""
+    found = index.spans(query_id, document)
+    return [{**asdict(span), "text": (getattr(document, span.field) or "")[span.start : span.end]} for span in found]
