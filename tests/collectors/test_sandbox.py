@@ -41,8 +41,19 @@ def answer(content: bytes) -> httpx.Response:
     return httpx.Response(200, content=content, headers={"Content-Type": "text/xml"}, request=httpx.Request("GET", URL))
 
 
+@pytest.fixture(autouse=True)
+def _only_ours() -> None:
+    """Other tests may keep a sandbox of their own at work for the whole session."""
+    _others.clear()
+    _others.update(children())
+
+
+_others: set[int] = set()
+
+
 def children() -> list[int]:
-    return [child.pid for child in multiprocessing.active_children() if child.pid and child.name.startswith("pebble")]
+    alive = (child for child in multiprocessing.active_children() if child.name.startswith("pebble"))
+    return [child.pid for child in alive if child.pid and child.pid not in _others]
 
 
 def run(work: Callable[[Sandbox], Coroutine[Any, Any, None]], **limits: Any) -> None:
