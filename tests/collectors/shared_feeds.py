@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a report on the terminal
-"""By hand, never collected by pytest: the feed readers over the real feeds in /work/shared/data (not part of this
+"""By hand, never collected by pytest: the feed readers over real feeds (`shared/data/feeds`, which is not part of this
 project).
 
     .venv/bin/python -m tests.collectors.shared_feeds [FOLDER ...]
@@ -30,7 +30,7 @@ from collectors.feed_strict import Unsure, read_strict
 from collectors.link import web_link
 from collectors.text import title
 
-FOLDERS = (Path("/work/shared/data/feeds"),)
+FOLDERS = (Path("../shared/data/feeds"),)
 FEEDS = ("*.rss", "*.atom", "*.xml", "*.rdf", "*.json")
 
 
