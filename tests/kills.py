@@ -303,7 +303,9 @@ def settle(items: list[Item], ledger: Ledger, clock: FastClock, quiet_from: date
         (stored,) = ledger.rows("SELECT count(*) FROM posts")[0]
         (pending,) = ledger.rows("SELECT count(*) FROM deliveries WHERE state = 'pending'")[0]
         (unresolved,) = ledger.rows("SELECT count(*) FROM incidents WHERE state <> 'resolved'")[0]
-        if clock() > quiet_from and stored >= len(items) and not pending and not (to_the_end and unresolved):
+        (events,) = ledger.rows("SELECT count(*) FROM incident_events")[0]
+        told = events and not pending and not (to_the_end and unresolved)
+        if clock() > quiet_from and stored >= len(items) and told:
             return
 
 
