@@ -143,10 +143,12 @@ class Watch:
 
     def _close_unwatched(self, now: datetime) -> int:
         """End the incidents of brands that nobody watches any more: their end would never be seen."""
+        unresolved = self._storage.incidents.page(None, ["open", "acknowledged"], None, UNRESOLVED)
+        watched = {brand.id for brand in self._storage.brands.all() if not brand.competitor} if unresolved else set()
         closed = 0
-        for incident in self._storage.incidents.page(None, ["open", "acknowledged"], None, UNRESOLVED):
-            brand = self._storage.brands.by_id(incident.brand_id)
-            if brand is None or (brand.archived_at is None and not brand.competitor):
+        for incident in unresolved:
+            brand = None if incident.brand_id in watched else self._storage.brands.by_id(incident.brand_id)
+            if brand is None:
                 continue
             change = states.resolve(incident, states.MACHINE, UNWATCHED.get(brand.language, UNWATCHED["en"]), now)
             try:
