@@ -104,7 +104,7 @@ class Digest:
         keys = [key for key, brands in found.items() if brands]
         texts = [spoken(posts[key]) for key in keys]
         priors = [posts[key].language or source.language for key in keys]
-        languages = [self._languages.identify(text, prior) for text, prior in zip(texts, priors, strict=True)]
+        languages = self._languages.identify_many(texts, priors)
         tones = self._scorer.score(texts, languages)
         return {key: dict.fromkeys(found[key], tone) for key, tone in zip(keys, tones, strict=True)}
 
