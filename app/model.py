@@ -4,12 +4,15 @@ The wings own the rest of the glossary: `Post`, `Source` in `collectors.base`; `
 in `alerts`. The table of words is in README.md.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 Label = Literal["negative", "neutral", "positive", "unknown"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive", "unknown")
+CORRECTED_SCORES: Mapping[Label, float | None] = {"negative": -1.0, "neutral": 0.0, "positive": 1.0, "unknown": None}
+UNCERTAIN = 0.15  # the best two labels' probabilities differ by less: a person should look
 
 Origin = Literal["file", "api"]
 Role = Literal["viewer", "responder", "admin"]
@@ -37,7 +40,9 @@ class Language:
 class Sentiment:
     """Tone of one text. `score` is in -1..1 and None when the label is unknown; unknown is never counted as neutral.
 
-    `probabilities` are (negative, neutral, positive) and sum to 1, or None where the scorer has none.
+    `probabilities` are (negative, neutral, positive), calibrated, and sum to 1; `score` is positive - negative. Both
+    are None where the label is unknown. `components` are what single parts of the scorer said, in -1..1 ("vader":
+    VADER's compound). `provisional`: the fast tier's word, to be heard again by the quality tier.
     """
 
     label: Label
@@ -47,6 +52,31 @@ class Sentiment:
     language_confidence: float | None = None
     probabilities: tuple[float, float, float] | None = None
     evidence: tuple[Evidence, ...] = ()
+    components: Mapping[str, float] = field(default_factory=dict)
+    provisional: bool = False
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the best label, None where there are none."""
+        return max(self.probabilities) if self.probabilities else None
+
+    @property
+    def uncertain(self) -> bool:
+        """The best two labels are close: a person should look at this one first."""
+        if self.probabilities is None:
+            return False
+        _, second, best = sorted(self.probabilities)
+        return best - second < UNCERTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person says of a mention's tone. It wins over every scorer, and no re-scoring overwrites it."""
+
+    label: Label
+    by: str
+    at: datetime
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +99,9 @@ class Brand:
 class Mention:
     """A post that a brand's query matched, with its sentiment, as read back from storage.
 
-    `story_id` is the id of the first post with this text; `copy` says that this one is not it.
+    `story_id` is the id of the first post with this text; `copy` says that this one is not it. `sentiment` is what the
+    scorer heard, `correction` what a person said of it; `label` and `score` are what counts. `was` is the label before
+    the last restatement, None if there was none.
     """
 
     brand: str
@@ -86,6 +118,17 @@ class Mention:
     story_id: int
     copy: bool
     backfill: bool
+    scored_at: datetime
+    correction: Correction | None = None
+    was: Label | None = None
+
+    @property
+    def label(self) -> Label:
+        return self.correction.label if self.correction else self.sentiment.label
+
+    @property
+    def score(self) -> float | None:
+        return CORRECTED_SCORES[self.correction.label] if self.correction else self.sentiment.score
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +154,7 @@ class MentionFilter:
     languages: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
     text: str | None = None
+    uncertain: bool | None = None
+    corrected: bool | None = None
     since: datetime | None = None
     until: datetime | None = None

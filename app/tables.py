@@ -35,6 +35,7 @@ from app.model import Label
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LABEL_CODES: dict[Label, int] = {"negative": -1, "neutral": 0, "positive": 1, "unknown": 9}
+MILLION = 1_000_000  # parts of a story: sums of whole numbers can be restated exactly, sums of fractions cannot
 LABEL_NAMES: dict[int, Label] = {code: label for label, code in LABEL_CODES.items()}
 
 
@@ -172,12 +173,17 @@ mentions = Table(
     Column("post_id", BigInteger, ForeignKey("posts.id"), primary_key=True),
     Column("story_id", BigInteger, nullable=False),
     Column("source_id", Integer, nullable=False),
-    Column("label", SmallInteger, nullable=False),
+    Column("label", SmallInteger, nullable=False),  # what counts: the correction's, else the reading's; score too
     Column("score", Float),
     Column("language", Text),
     Column("copy", Boolean, nullable=False),  # the brand had a mention of this story before
     Column("backfill", Boolean, nullable=False),
-    Column("sentiment", JSON, nullable=False),  # probabilities, evidence, scorer, language confidence
+    Column("scored_at", Instant, nullable=False),
+    Column("provisional", Boolean, nullable=False),  # to be heard again
+    Column("uncertain", Boolean, nullable=False),  # the reading
+    Column("was", SmallInteger),  # the label before the last restatement
+    Column("sentiment", JSON, nullable=False),  # the reading: probabilities, evidence, scorer, language confidence
+    Column("correction", JSON(none_as_null=True)),  # what a person says of it
     Index("uq_mentions_post", "post_id", "brand_id", unique=True),
     Index("ix_mentions_published", "published_at", "post_id", "brand_id"),
     Index("ix_mentions_label", "brand_id", "label", "published_at", "post_id"),
@@ -190,7 +196,48 @@ mentions = Table(
         sqlite_where=text("NOT copy"),
         postgresql_where=text("NOT copy"),
     ),
+    Index(
+        "ix_mentions_copies",  # the rest of a story, for who corrects it
+        "story_id",
+        "brand_id",
+        sqlite_where=text("copy"),
+        postgresql_where=text("copy"),
+    ),
+    Index(
+        "ix_mentions_provisional",  # what waits to be heard again
+        *("published_at", "post_id", "brand_id"),
+        sqlite_where=text("provisional"),
+        postgresql_where=text("provisional"),
+    ),
+    Index(
+        "ix_mentions_uncertain",
+        *("brand_id", "published_at", "post_id"),
+        sqlite_where=text("uncertain"),
+        postgresql_where=text("uncertain"),
+    ),
+    Index(
+        "ix_mentions_corrected",
+        *("brand_id", "published_at", "post_id"),
+        sqlite_where=text("correction IS NOT NULL"),
+        postgresql_where=text("correction IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
+)
+
+corrections = Table(
+    "corrections",  # what people said of a brand's story: only ever added to, the last line of a story counts
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("brand_id", Integer, ForeignKey("brands.id"), nullable=False),
+    Column("story_id", BigInteger, nullable=False),
+    Column("post_id", BigInteger, ForeignKey("posts.id"), nullable=False),  # the mention that they had before them
+    Column("label", SmallInteger),  # null: taken back
+    Column("was", SmallInteger, nullable=False),  # the label that counted until then
+    Column("machine", SmallInteger, nullable=False),  # the scorer's label at that time
+    Column("actor", Text, nullable=False),  # the name of an API key
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("ix_corrections_story", "story_id", "brand_id", "id"),
 )
 
 volumes = Table(
@@ -204,7 +251,10 @@ volumes = Table(
     Column("copies", Integer, nullable=False),  # live
     Column("backfill_stories", Integer, nullable=False),
     Column("backfill_copies", Integer, nullable=False),
-    Column("sum_score", Float, nullable=False),  # over stories, backfilled ones too; unknown tones add nothing
+    Column("negative", BigInteger, nullable=False),  # millionths of stories, backfilled ones too: sums of their
+    Column("neutral", BigInteger, nullable=False),  # probabilities; unknown tones add nothing
+    Column("positive", BigInteger, nullable=False),
+    Column("restated_at", Instant),  # when a tone that was counted here last changed
     sqlite_with_rowid=False,
 )
 
@@ -225,8 +275,9 @@ watches = Table(
     Column("evaluated_through", Instant),  # end of the last bin that was judged
     Column("evaluated_at", Instant),
     Column("spike", JSON(none_as_null=True)),  # the last verdict, with its numbers
-    Column("mentions", BigInteger, nullable=False),  # ever stored; the revision of this brand's volumes
-    Column("judged_mentions", BigInteger, nullable=False),  # how many the last verdict knew of: fewer means judge again
+    Column("mentions", BigInteger, nullable=False),  # ever stored
+    Column("restated", BigInteger, nullable=False),  # how often one's tone was changed since; with `mentions`: revision
+    Column("judged_revision", BigInteger, nullable=False),  # which one the last verdict knew of: less means judge again
 )
 
 channels = Table(

@@ -52,7 +52,7 @@ def put(connection: Connection, brand: Brand, now: datetime) -> bool:
     else:
         made = insert(brands).values(slug=brand.slug, created_at=now, **values).returning(brands.c.id)
         brand_id = connection.execute(made).scalar_one()
-        connection.execute(insert(watches).values(brand_id=brand_id, mentions=0, judged_mentions=0))
+        connection.execute(insert(watches).values(brand_id=brand_id, mentions=0, restated=0, judged_revision=0))
     return stored is None or stored.query != brand.query or stored.archived_at is not None
 
 

@@ -17,7 +17,19 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
-from sqlalchemy import ARRAY, URL, ColumnElement, Connection, Engine, any_, create_engine, event, literal, make_url
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    any_,
+    create_engine,
+    event,
+    literal,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
@@ -35,6 +47,7 @@ READ_TIMEOUT_S = 15  # no answer that a person waits for takes longer
 CONNECT_TIMEOUT_S = 5
 READERS = 8
 LOOKUP_SIZE = 500  # values in one IN list
+_LOCK = 4715029  # of pg_advisory_xact_lock
 
 _EVERY_CONNECTION = ("PRAGMA foreign_keys=ON", "PRAGMA temp_store=MEMORY")
 _WRITER = (
@@ -155,6 +168,12 @@ def chunks(values: Sequence[T], size: int = LOOKUP_SIZE) -> Iterator[Sequence[T]
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
+def one_at_a_time(connection: Connection) -> None:
+    """Wait until nobody else stores or changes mentions. SQLite has one writer anyway."""
+    if dialect_of(connection) == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
 def insert_rows(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, conflict: str = ""
 ) -> None:
@@ -182,6 +201,11 @@ def insert_rows(
 def to_json(value: Any) -> str:
     """Takes mappings of any kind, tuples, dataclasses and instants (as ISO 8601). Raises `TypeError`."""
     return orjson.dumps(value, default=_plain).decode()
+
+
+def plain(text: str, longest: int = 500) -> str:
+    """What any database takes: no NUL, no lone surrogate, not too long."""
+    return text[:longest].replace("\0", "").encode(errors="replace").decode()
 
 
 def fields_of(record: Any) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause, and_, func, select, text, tuple_
 from sqlalchemy.sql.selectable import FromClause
 
 from app.model import Label, Mention, MentionFilter
-from app.storage import search
+from app.storage import search, tones
 from app.storage.database import Database, Dialect, dialect_of, is_in
 from app.storage.ids import first_id_at
 from app.storage.paging import falling, merge
-from app.storage.records import MentionSummary
-from app.storage.sentiments import unpack
+from app.storage.records import Corrected, MentionSummary, Rescored, Restated, Unheard
+from app.storage.sentiments import unpack, unpack_correction
 from app.tables import LABEL_CODES, LABEL_NAMES, brands, mentions, posts, sources, watches
 
 MOST_STREAMS = 30  # merged into one page; beyond, all brands are walked in order of time
@@ -65,20 +65,18 @@ class Mentions:
     def page_tag(self, filter: MentionFilter) -> str:
         """A short text that changes whenever a page with this filter may have changed. Does not read the mentions."""
         query = (
-            select(watches.c.brand_id, watches.c.mentions)
+            select(watches.c.brand_id, watches.c.mentions, watches.c.restated)
             .join(brands, brands.c.id == watches.c.brand_id)
             .where(_shown(filter))
             .order_by(watches.c.brand_id)
         )
         with self._database.read() as connection:
-            state = ",".join(f"{brand_id}:{number}" for brand_id, number in connection.execute(query))
+            state = ",".join(":".join(map(str, revision)) for revision in connection.execute(query))
         return hashlib.blake2b(state.encode(), digest_size=8).hexdigest()
 
     def get(self, brand_slug: str, post_id: int) -> Mention | None:
-        query = _TOLD.where(mentions.c.post_id == post_id, brands.c.slug == brand_slug)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-            return None if row is None else _mention(row)
+            return _get(connection, brand_slug, post_id)
 
     def count(self) -> int:
         """How many mentions were ever stored, copies and history included."""
@@ -124,6 +122,67 @@ class Mentions:
             by_source=_sums((row.slug, row.number) for row in stories),
         )
 
+    # ── tones that change ────────────────────────────────────────────────────
+
+    def provisional(self, limit: int) -> list[Unheard]:
+        """Mentions that are to be heard again, newest first."""
+        with self._database.read() as connection:
+            return tones.provisional(connection, limit)
+
+    def waiting(self) -> int:
+        """How many mentions are to be heard again."""
+        with self._database.read() as connection:
+            return tones.waiting(connection)
+
+    def restated(self) -> int:
+        """How often the tone of a stored mention was changed: doubted, heard again, corrected."""
+        with self._database.read() as connection:
+            number: int | None = connection.execute(select(func.sum(watches.c.restated))).scalar()
+            return int(number or 0)
+
+    def restate(self, rescored: Sequence[Rescored], now: datetime) -> list[Restated]:
+        """Write what was heard this time, which is final: nothing of it stays provisional.
+
+        Returns the mentions that were written, most with the label that they had before. Left as they are: corrected
+        ones, whatever the scorer says, and those that say so already. Volumes and the brands' revisions change with it.
+        """
+        with self._database.write() as connection:
+            return tones.restate(connection, rescored, now)
+
+    def correct(
+        self, brand_slug: str, post_id: int, label: Label | None, by: str, note: str, now: datetime
+    ) -> Mention | None:
+        """A person's word on a brand's story: all its mentions get it, copies that come later too. None: taken back.
+
+        Returns the mention as it is now; None when there is no such mention. Saying the same again changes nothing.
+        """
+        with self._database.write() as connection:
+            tones.correct(connection, brand_slug, post_id, label, by, note, now)
+            return _get(connection, brand_slug, post_id)
+
+    def corrections(
+        self,
+        brands: Sequence[str] | None = None,
+        *,
+        in_force: bool = False,
+        before_id: int | None = None,
+        limit: int | None = None,
+    ) -> list[Corrected]:
+        """Everything that people said of tones, newest first, take-backs too. None = any.
+
+        `in_force`: only the last word on each brand's story, if it was not taken back. `before_id` is the id of the
+        last one of the page before.
+        """
+        with self._database.read() as connection:
+            return tones.audit(connection, brands, in_force, before_id, limit)
+
+    def doubt(self, since: datetime | None, until: datetime | None, now: datetime) -> int:
+        """Mark the mentions published in [since, until) to be heard again; returns how many were not yet. None = any.
+
+        Corrected ones are left out, and those that were heard after `now`.
+        """
+        return tones.doubt(self._database, since, until, now)
+
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
@@ -134,6 +193,8 @@ class _Scope:
     source_ids: Sequence[int] | None
     labels: Sequence[Label] | None
     languages: Sequence[str] | None
+    uncertain: bool | None
+    corrected: bool | None
     since: datetime | None
     until: datetime | None
     words: Sequence[str]
@@ -158,7 +219,8 @@ def _scope(connection: Connection, filter: MentionFilter) -> _Scope | None:
     if brand_ids is None:
         every = connection.execute(select(brands.c.id, brands.c.archived_at)).all()
         hidden = [row.id for row in every if row.archived_at is not None]
-        if source_ids is not None:  # a rare source is found through its brands; all of time is too long a walk
+        # What is rare is found through its brands; all of time is too long a walk.
+        if source_ids is not None or filter.uncertain or filter.corrected:
             brand_ids = [row.id for row in every if row.archived_at is None]
     return _Scope(
         brand_ids=brand_ids,
@@ -166,6 +228,8 @@ def _scope(connection: Connection, filter: MentionFilter) -> _Scope | None:
         source_ids=source_ids,
         labels=filter.labels,
         languages=filter.languages,
+        uncertain=filter.uncertain,
+        corrected=filter.corrected,
         since=filter.since,
         until=filter.until,
         words=words,
@@ -190,7 +254,8 @@ def _read(connection: Connection, scope: _Scope, after: Cursor | None, limit: in
 
 def _newest(scope: _Scope, after: Cursor | None, limit: int) -> Select[Any]:
     """The keys of the mentions of one page."""
-    most = MOST_STREAMS if scope.source_ids is None else MOST_SOURCE_STREAMS
+    rare = scope.source_ids is not None or scope.uncertain or scope.corrected
+    most = MOST_SOURCE_STREAMS if rare else MOST_STREAMS
     number = len(scope.brand_ids or ()) * len(scope.labels or "1") * len(scope.source_ids or "1")
     if scope.posts is not None or not 0 < number <= most:
         return _walk(scope, after, limit)
@@ -231,7 +296,7 @@ def _walk(scope: _Scope, after: Cursor | None, limit: int) -> Select[Any]:
     return query.order_by(*falling(mentions, _ORDER)).limit(limit)
 
 
-def _common(scope: _Scope) -> Iterator[ColumnElement[bool]]:
+def _common(scope: _Scope) -> Iterator[ColumnElement[bool] | TextClause]:
     if scope.since is not None:
         yield mentions.c.published_at >= scope.since
     if scope.until is not None:
@@ -240,6 +305,10 @@ def _common(scope: _Scope) -> Iterator[ColumnElement[bool]]:
         named = [code for code in scope.languages if code != NO_LANGUAGE]
         none = mentions.c.language.is_(None) if NO_LANGUAGE in scope.languages else mentions.c.language.in_(())
         yield mentions.c.language.in_(named) | none
+    if scope.uncertain is not None:  # spelt as in the partial index
+        yield text("mentions.uncertain" if scope.uncertain else "NOT mentions.uncertain")
+    if scope.corrected is not None:
+        yield mentions.c.correction.is_not(None) if scope.corrected else mentions.c.correction.is_(None)
     if scope.posts is not None:
         yield is_in(mentions.c.post_id, scope.posts, scope.dialect)
     elif scope.words:
@@ -260,6 +329,12 @@ def _ids(connection: Connection, table: FromClause, slugs: Sequence[str]) -> lis
     return list(connection.execute(select(table.c.id).where(table.c.slug.in_(slugs))).scalars())
 
 
+def _get(connection: Connection, brand_slug: str, post_id: int) -> Mention | None:
+    query = _TOLD.where(mentions.c.post_id == post_id, brands.c.slug == brand_slug)
+    row = connection.execute(query).first()
+    return None if row is None else _mention(row)
+
+
 def _mention(row: Row[Any]) -> Mention:
     return Mention(
         brand=row.brand,
@@ -272,10 +347,13 @@ def _mention(row: Row[Any]) -> Mention:
         site=row.site,
         published_at=row.published_at,
         fetched_at=row.fetched_at,
-        sentiment=unpack(row.label, row.score, row.language, row.sentiment),
+        sentiment=replace(unpack(row), language=row.language),
         story_id=row.story_id,
         copy=row.copy,
         backfill=row.backfill,
+        scored_at=row.scored_at,
+        correction=unpack_correction(row.correction),
+        was=None if row.was is None else LABEL_NAMES[row.was],
     )
 
 

@@ -7,7 +7,8 @@ volumes grow by rows that really went in. A row that the database refuses costs 
 with the reason.
 
 A story is the first post with a text; posts with the same text that we store within the next seven days are its copies.
-For a brand, the first mention of a story counts as the story, the others as copies.
+For a brand, the first mention of a story counts as the story, the others as copies; what a person said of the story is
+said of all of them.
 """
 
 from collections import Counter, defaultdict
@@ -19,31 +20,29 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
-from app.model import Sentiment
-from app.storage import search, volumes, watches
-from app.storage.database import Database, chunks, dialect_of, insert_rows, is_in
+from app.model import Correction
+from app.storage import search, tones, volumes, watches
+from app.storage.database import Database, chunks, dialect_of, insert_rows, is_in, one_at_a_time, plain, to_json
 from app.storage.faults import costs_its_row
 from app.storage.ids import first_id_at, ids_after
 from app.storage.paging import MOST_STREAMS, falling, merge
 from app.storage.records import CollectBatch, CollectedPost, KnownPost, LeaseLost, Stored, StoredPost
-from app.storage.sentiments import pack
+from app.storage.sentiments import COLUMNS, JSON_COLUMNS, pack
 from app.storage.volumes import Tally
-from app.tables import LABEL_CODES, brands, mentions, posts, quarantine, sources, to_ms
+from app.tables import brands, mentions, posts, quarantine, sources, to_ms
 from collectors.base import Post, Reject
 
 STORY_WINDOW = timedelta(days=7)
 LONGEST_SAMPLE = 2_000  # characters of a quarantined item
 QUARANTINE_SIZE = 500  # rows that one source may have in quarantine; the oldest go first
 
-_LOCK = 4715029  # of pg_advisory_xact_lock: one store at a time; SQLite has one writer anyway
-
 _POST = (
     *("id", "source_id", "dedupe_key", "url", "title", "text", "author", "site", "language"),
     *("published_at", "claimed_at", "fetched_at", "text_hash", "story_id", "backfill", "reply"),
 )
 _MENTION = (
-    *("brand_id", "published_at", "post_id", "story_id", "source_id", "label", "score"),
-    *("language", "copy", "backfill", "sentiment"),
+    *("brand_id", "published_at", "post_id", "story_id", "source_id", "copy", "backfill", "scored_at"),
+    *COLUMNS,
 )
 
 _ORDER = ("published_at", "id")
@@ -77,8 +76,8 @@ class Posts:
         None for a visit whose source is somebody else's by now: nothing of it is stored.
         """
         with self._database.write() as connection:
-            if connection.dialect.name == "postgresql" and any(batch.items for batch in batches):
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            if any(batch.items for batch in batches):
+                one_at_a_time(connection)
             held = _held(connection, batches)
             mine = [batch for batch in batches if batch.source_id in held]
             draft, refused = _keep(connection, [(batch.source_id, item) for batch in mine for item in batch.items], now)
@@ -162,6 +161,7 @@ class _Context:
     known: Mapping[bytes, _Known]
     stories: Mapping[bytes, int]
     told: frozenset[tuple[int, int]]  # (story, brand): the brand has a mention of this story
+    corrected: Mapping[tuple[int, int], Correction]  # likewise: what a person says of it
     words: Mapping[int, str]  # of stored posts that were no mention so far
     newest_id: int
 
@@ -194,12 +194,13 @@ def _keep(connection: Connection, items: Sequence[_Item], now: datetime) -> tupl
 def _look_up(connection: Connection, items: Sequence[CollectedPost], now: datetime) -> _Context:
     known = _stored_posts(connection, [item.dedupe_key for item in items])
     stories = _stories(connection, {item.text_hash for item in items}, now)
-    told = _told(connection, {*stories.values(), *(post.story_id for post in known.values())})
+    story_ids = {*stories.values(), *(post.story_id for post in known.values())}
     silent = [known[item.dedupe_key].id for item in items if item.sentiments and _is_silent(known.get(item.dedupe_key))]
     return _Context(
         known=known,
         stories=stories,
-        told=told,
+        told=_told(connection, story_ids),
+        corrected=tones.corrections_of(connection, list(story_ids)),
         words=dict(_words_of(connection, silent)),
         newest_id=connection.execute(select(func.max(posts.c.id))).scalar() or 0,
     )
@@ -283,9 +284,15 @@ def _drafted(items: Iterable[_Item], context: _Context, now: datetime) -> _Draft
             told.add((post.story_id, brand_id))
             post.brands.add(brand_id)
             backfill = item.backfill or post.backfill
-            label = LABEL_CODES[tone.label]
-            draft.mentions.append(_mention_row(item, post, source_id, brand_id, tone, copy=copy, backfill=backfill))
-            draft.tally.add(brand_id, post.published_ms, label, tone.score, copy=copy, backfill=backfill)
+            correction = context.corrected.get((post.story_id, brand_id))
+            said = pack(tone, correction, item.language)
+            draft.mentions.append(
+                (
+                    *(brand_id, post.published_ms, post.id, post.story_id, source_id, copy, backfill, fetched_ms),
+                    *(to_json(said[name]) if name in JSON_COLUMNS and said[name] else said[name] for name in COLUMNS),
+                )
+            )
+            draft.tally.add(brand_id, post.published_ms, tone, correction, copy=copy, backfill=backfill)
             draft.counts[source_id]["mentions"] += 1
             draft.counts[source_id]["copies"] += copy
     return draft
@@ -296,15 +303,6 @@ def _post_row(item: CollectedPost, post: _Known, source_id: int, now: datetime) 
         *(post.id, source_id, item.dedupe_key, item.post.url, item.post.title, item.post.text, item.post.author),
         *(item.site, item.language, post.published_ms, None if item.claimed_at is None else to_ms(item.claimed_at)),
         *(to_ms(now), item.text_hash, post.story_id, item.backfill, item.post.reply),
-    )
-
-
-def _mention_row(
-    item: CollectedPost, post: _Known, source_id: int, brand_id: int, tone: Sentiment, *, copy: bool, backfill: bool
-) -> tuple[Any, ...]:
-    return (
-        *(brand_id, post.published_ms, post.id, post.story_id, source_id, LABEL_CODES[tone.label], tone.score),
-        *(tone.language or item.language, copy, backfill, pack(tone)),
     )
 
 
@@ -344,18 +342,13 @@ def _quarantine(connection: Connection, source_id: int, rejects: Sequence[Reject
         return 0
     mine = quarantine.c.source_id == source_id
     kept = connection.execute(select(quarantine.c.reason, quarantine.c.sample).where(mine)).all()
-    wanted = dict.fromkeys((_plain(one.reason, 500), _plain(one.sample, LONGEST_SAMPLE)) for one in rejects)
+    wanted = dict.fromkeys((plain(one.reason), plain(one.sample, LONGEST_SAMPLE)) for one in rejects)
     fresh = [pair for pair in wanted if pair not in set(map(tuple, kept))][:QUARANTINE_SIZE]
     rows = [(source_id, to_ms(now), reason, sample) for reason, sample in fresh]
     insert_rows(connection, quarantine, ("source_id", "at", "reason", "sample"), rows)
     newest = select(quarantine.c.id).where(mine).order_by(quarantine.c.id.desc()).limit(QUARANTINE_SIZE)
     connection.execute(delete(quarantine).where(mine, quarantine.c.id.not_in(newest)))
     return len(fresh)
-
-
-def _plain(text: str, longest: int) -> str:
-    """What any database takes: no NUL, no lone surrogate, not too long."""
-    return text[:longest].replace("\0", "").encode(errors="replace").decode()
 
 
 def _held(connection: Connection, batches: Sequence[CollectBatch]) -> set[int]:

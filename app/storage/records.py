@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from alerts.base import Action, Channel
 from alerts.incident import Change as IncidentChange
-from app.model import Brand, Sentiment
+from app.model import Brand, Label, Sentiment
 from collectors.base import Post, Reject, Source, SourceState
 
 
@@ -149,7 +149,12 @@ class StoredPost:
 
 @dataclass(frozen=True, slots=True)
 class VolumeRow:
-    """Stories and copies of one brand in one bin with one label."""
+    """Stories and copies of one brand in one bin with one label.
+
+    `negative`, `neutral`, `positive`: how many of these stories (live and history) are expected to be so, which is the
+    sum of their probabilities. An unknown tone adds nothing, a person's word adds 1 to its label. `restated_at`: when
+    tones that were counted here last changed, None: never.
+    """
 
     bin: datetime
     label: str
@@ -157,7 +162,10 @@ class VolumeRow:
     copies: int
     backfill_stories: int
     backfill_copies: int
-    sum_score: float
+    negative: float
+    neutral: float
+    positive: float
+    restated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +214,66 @@ class MentionSummary:
     by_label: Mapping[str, int]
     by_language: Mapping[str, int]
     by_source: Mapping[str, int]
+
+
+# ── hear, correct ────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A provisional mention, as far as whoever hears it again needs it. `language` is as it was identified."""
+
+    brand_id: int
+    post_id: int
+    title: str
+    text: str
+    reply: bool
+    language: str | None
+    language_confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """What a mention's tone is after it was heard again."""
+
+    brand_id: int
+    post_id: int
+    sentiment: Sentiment
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A mention that was restated, `brand` being a slug. `was` and `label` are often the same."""
+
+    brand: str
+    post_id: int
+    was: Label
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """One line of the audit trail: what a person said of a brand's story, and the text and the reading before them.
+
+    `label` None: the correction was taken back. `was` is the label that counted until then, `machine` the scorer's at
+    that time; `probabilities` (negative, neutral, positive) are those of the mention's reading as it is today.
+    """
+
+    id: int
+    brand: str
+    post_id: int
+    story_id: int
+    title: str
+    text: str
+    reply: bool
+    language: str | None
+    label: Label | None
+    was: Label
+    machine: Label
+    probabilities: tuple[float, float, float] | None
+    by: str
+    at: datetime
+    note: str
 
 
 # ── deliver ──────────────────────────────────────────────────────────────────

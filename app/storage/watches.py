@@ -1,10 +1,10 @@
-"""How far each brand has been judged. A brand is due when a bin has closed, or when a collect changed its volumes."""
+"""How far each brand has been judged. A brand is due when a bin has closed, or when its volumes changed."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, or_, select, update
 
 from alerts.spike import BIN_S
 from app.storage.brands import brand_of
@@ -16,11 +16,12 @@ from app.tables import EPOCH, brands, watches
 GRACE = timedelta(seconds=60)  # a bin is judged this long after it closed: what is on its way may still arrive
 BIN = timedelta(seconds=BIN_S)
 
+_REVISION = watches.c.mentions + watches.c.restated
 _STATE = (
     watches.c.evaluated_through,
     watches.c.evaluated_at,
     watches.c.spike,
-    watches.c.mentions,
+    _REVISION.label("revision"),
 )
 
 
@@ -37,9 +38,7 @@ class Watches:
             .join(watches, watches.c.brand_id == brands.c.id)
             .where(brands.c.archived_at.is_(None))
             # Judged through the future: the clock was set back since.
-            .where(
-                or_(through.is_(None), through < closed, through > now, watches.c.mentions > watches.c.judged_mentions)
-            )
+            .where(or_(through.is_(None), through < closed, through > now, watches.c.judged_revision < _REVISION))
             .order_by(watches.c.evaluated_at.asc().nulls_first(), brands.c.id)
         )
         with self._database.read() as connection:
@@ -71,7 +70,7 @@ def save(connection: Connection, judged: Judged, now: datetime) -> None:
             evaluated_through=judged.evaluated_through,
             evaluated_at=now,
             spike=dict(judged.spike),
-            judged_mentions=watches.c.mentions if judged.revision is None else judged.revision,
+            judged_revision=_REVISION if judged.revision is None else judged.revision,
         )
     )
     put_coverage(connection, judged.brand_id, list(judged.coverage))
@@ -79,15 +78,24 @@ def save(connection: Connection, judged: Judged, now: datetime) -> None:
 
 def grow(connection: Connection, mentions: Mapping[int, int]) -> None:
     """So many mentions were stored, by brand id: its volumes are other ones now."""
-    if mentions:
+    _raise(connection, watches.c.mentions, mentions)
+
+
+def restate(connection: Connection, mentions: Mapping[int, int]) -> None:
+    """Of so many stored mentions the tone was changed, by brand id: its volumes are other ones now."""
+    _raise(connection, watches.c.restated, mentions)
+
+
+def _raise(connection: Connection, counter: Column[int], numbers: Mapping[int, int]) -> None:
+    if numbers:
         one = (
             update(watches)
             .where(watches.c.brand_id == bindparam("brand"))
-            .values(mentions=watches.c.mentions + bindparam("new"))
+            .values({counter.name: counter + bindparam("more")})
         )
         # In the order of their ids, so that two transactions never wait for each other.
-        connection.execute(one, [{"brand": brand_id, "new": number} for brand_id, number in sorted(mentions.items())])
+        connection.execute(one, [{"brand": brand_id, "more": number} for brand_id, number in sorted(numbers.items())])
 
 
 def _watch(row: Row[Any]) -> Watch:
-    return Watch(brand_of(row), row.evaluated_through, row.evaluated_at, row.spike, row.mentions)
+    return Watch(brand_of(row), row.evaluated_through, row.evaluated_at, row.spike, row.revision)

@@ -50,8 +50,12 @@ class World:
         backfill: bool = False,
         story: str | None = None,
         language: str | None = "es",
+        **tone: Any,
     ) -> CollectedPost:
-        """A post as the collect walk hands it over. Posts with the same `story` are copies of one text."""
+        """A post as the collect walk hands it over. Posts with the same `story` are copies of one text.
+
+        `tone` are further fields of its sentiments.
+        """
         title = key if title is None else title
         published = self.now - age
         return CollectedPost(
@@ -64,7 +68,8 @@ class World:
             text_hash=_digest(story or f"story of {key}"),
             backfill=backfill,
             sentiments={
-                brand.id: Sentiment(label, SCORES[label], "test/1", language) for brand, label in (about or {}).items()
+                brand.id: Sentiment(label, SCORES[label], "test/1", language, **tone)
+                for brand, label in (about or {}).items()
             },
         )
 

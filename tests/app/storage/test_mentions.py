@@ -34,10 +34,13 @@ def crowd(world: World) -> World:
                     age=timedelta(minutes=chance.randint(0, 9)),
                     language=chance.choice(["es", "en", None]),
                     story=f"story {chance.randint(0, 20)}",
+                    probabilities=chance.choice([None, (0.45, 0.1, 0.45), (0.7, 0.2, 0.1)]),
                 )
                 for number in range(30)
             ),
         )
+    for mention in chance.sample(world.storage.mentions.page(MentionFilter(), limit=1_000), 12):
+        world.storage.mentions.correct(mention.brand, mention.post_id, chance.choice(LABELS), "ana", "", world.now)
     return world
 
 
@@ -63,6 +66,14 @@ FILTERS = [
     MentionFilter(
         brands=("acme",), text="router", labels=("negative",), sources=("uno", "dos"), languages=("es", "en")
     ),
+    MentionFilter(uncertain=True),
+    MentionFilter(uncertain=False),
+    MentionFilter(corrected=True),
+    MentionFilter(corrected=False, uncertain=True),
+    MentionFilter(brands=("acme", "zeta"), uncertain=True, labels=("negative",)),
+    MentionFilter(brands=("beta",), corrected=True, sources=("uno",)),
+    MentionFilter(brands=("beta", "acme"), corrected=True, text="router"),
+    MentionFilter(corrected=True, labels=("positive",), languages=("es",)),
 ]
 
 
@@ -71,7 +82,9 @@ def kept(mention: Mention, wanted: MentionFilter) -> bool:
     words = (wanted.text or "").lower().split()
     return (
         (wanted.brands is None or mention.brand in wanted.brands)
-        and (wanted.labels is None or mention.sentiment.label in wanted.labels)
+        and (wanted.labels is None or mention.label in wanted.labels)
+        and (wanted.uncertain is None or mention.sentiment.uncertain == wanted.uncertain)
+        and (wanted.corrected is None or (mention.correction is not None) == wanted.corrected)
         and (wanted.languages is None or (mention.sentiment.language or "und") in wanted.languages)
         and (wanted.sources is None or mention.source in wanted.sources)
         and all(word in text for word in words)
@@ -135,6 +148,9 @@ def test_since_is_in_it_and_until_is_not(crowd: World, monkeypatch: pytest.Monke
         (MentionFilter(brands=("acme",), sources=("uno",)), "SEARCH mentions USING COVERING INDEX ix_mentions_source"),
         (MentionFilter(sources=("uno",)), "SEARCH mentions USING COVERING INDEX ix_mentions_source"),
         (MentionFilter(brands=("acme",), text="router"), "SEARCH mentions USING COVERING INDEX uq_mentions_post"),
+        (MentionFilter(brands=("acme",), uncertain=True), "SEARCH mentions USING INDEX ix_mentions_uncertain"),
+        (MentionFilter(brands=("acme",), corrected=True), "SEARCH mentions USING INDEX ix_mentions_corrected"),
+        (MentionFilter(corrected=True), "SEARCH mentions USING INDEX ix_mentions_corrected"),
     ],
 )
 def test_every_page_is_read_from_an_index_in_its_order(crowd: World, wanted: MentionFilter, index: str) -> None:
@@ -145,7 +161,8 @@ def test_every_page_is_read_from_an_index_in_its_order(crowd: World, wanted: Men
         plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
     assert [line for line in plan if line.startswith(index)], plan
     sorts = [line for line in plan if "TEMP B-TREE" in line]
-    assert not sorts or wanted.text or wanted.sources, "only what is bounded is sorted"
+    merged = wanted.sources or (wanted.corrected and not wanted.brands)
+    assert not sorts or wanted.text or merged, "only what is bounded is sorted"
 
 
 def test_an_archived_brand_shows_only_where_it_is_named(crowd: World) -> None:

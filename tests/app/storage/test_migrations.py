@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from app.model import MentionFilter
+from app.model import Evidence, MentionFilter, Sentiment
 from app.storage import Storage, StorageError, open_storage, schema
 from app.storage.database import Database, Place
+from app.storage.records import Judged, Rescored
 from app.tables import metadata
 
 World = Any
@@ -77,6 +80,51 @@ def test_up_and_down_and_up_again_with_data(world: World, database_url: str) -> 
     alter(database_url, command.check)
 
 
+def test_mentions_from_before_readings_had_probabilities_keep_what_they_say(world: World, database_url: str) -> None:
+    acme, source = world.brand(), world.source()
+    world.collect(
+        source,
+        *(world.item(key, {acme: "negative"}, story="s") for key in "ab"),
+        world.item("c", {acme: "positive"}, backfill=True),
+        world.item("d", {acme: "unknown"}),
+    )
+    storage = world.storage
+    before = storage.mentions.page(MentionFilter())
+    [watch] = storage.watches.due(world.now)
+    storage.watches.save(Judged(acme.id, world.now, {"verdict": "calm"}, (), watch.revision), world.now)
+    alter(database_url, command.downgrade, "0001")
+    with storage._database.write() as connection:  # as 0001 wrote them
+        old = """{"scorer": "vader/3.3.2+avizor.1", "confidence": 0.9, "evidence": [[0, 3, "Bad", -2.5]]}"""
+        connection.execute(text("UPDATE mentions SET sentiment = :old"), {"old": old})
+        connection.execute(text("UPDATE watches SET judged_mentions = mentions"))
+        sums = connection.execute(text("SELECT label, sum_score FROM volumes WHERE width_s = 300 ORDER BY label")).all()
+    assert sums == [(-1, -1.0), (1, 1.0), (9, 0.0)]
+
+    storage.migrate()
+
+    after = storage.mentions.page(MentionFilter())
+    heard = {"scorer": "vader/3.3.2+avizor.1", "language_confidence": 0.9, "evidence": (Evidence(0, 3, "Bad", -2.5),)}
+    assert after == [replace(mention, sentiment=replace(mention.sentiment, **heard)) for mention in before]
+    assert {(m.scored_at, m.was, m.correction, m.sentiment.provisional) for m in after} == {
+        (world.now, None, None, False)
+    }
+    rows = storage.volumes.series(acme.id, world.now, world.now + timedelta(hours=1), 300)
+    assert [(row.label, row.negative, row.neutral, row.positive, row.restated_at) for row in rows] == [
+        ("negative", 1.0, 0.0, 0.0, None),
+        ("positive", 0.0, 0.0, 1.0, None),
+        ("unknown", 0.0, 0.0, 0.0, None),
+    ]
+    assert storage.watches.due(world.now) == [], "nothing was said since"
+
+    for mention in after:
+        told = Sentiment("neutral", 0.0, "careful/1", "es", probabilities=(0.25, 0.5, 0.25))
+        storage.mentions.restate([Rescored(acme.id, mention.post_id, told)], world.now)
+    rows = storage.volumes.series(acme.id, world.now, world.now + timedelta(hours=1), 300)
+    counted = {row.label: (row.stories, row.negative, row.neutral, row.positive) for row in rows}
+    nothing = (0, 0.0, 0.0, 0.0)
+    assert counted == dict.fromkeys(("negative", "positive", "unknown"), nothing) | {"neutral": (2, 0.75, 1.5, 0.75)}
+
+
 def test_a_migration_that_fails_leaves_everything_as_it_was(new: Storage) -> None:
     new.migrate()
 
@@ -97,7 +145,9 @@ def test_a_migration_that_leaves_rows_pointing_nowhere_is_refused(tmp_path: Path
     storage = open_storage(f"sqlite:///{tmp_path}/avizor.db", vault)
     storage.migrate()
     with pytest.raises(StorageError, match=r"point nowhere \(watches\)"), storage._database.alter() as connection:
-        connection.execute(text("INSERT INTO watches (brand_id, mentions, judged_mentions) VALUES (4711, 0, 0)"))
+        connection.execute(
+            text("INSERT INTO watches (brand_id, mentions, restated, judged_revision) VALUES (4711, 0, 0, 0)")
+        )
     assert storage.watches.get(4711) is None
     with storage._database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM watches")).scalar() == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.model import MentionFilter
+from app.model import Evidence, MentionFilter, Sentiment
 from app.storage import LeaseLost, Storage, StorageError
 from app.storage.records import Archive, KnownPost, Stored
 from collectors.base import Reject
@@ -162,20 +162,54 @@ def test_history_stays_history_for_a_brand_that_came_later(world: World) -> None
     assert world.storage.mentions.page(EVERYTHING)[0].backfill
 
 
-def test_the_score_of_a_story_counts_once(world: World) -> None:
+def test_the_probabilities_of_a_story_count_once(world: World) -> None:
     acme, source = world.brand(), world.source()
-    world.collect(source, *(world.item(key, {acme: "negative"}, story="s") for key in "abc"))
+    told = {"about": {acme: "negative"}, "story": "s", "probabilities": (0.7, 0.2, 0.1)}
+    world.collect(source, *(world.item(key, **told) for key in "abc"), world.item("d", **told | {"story": None}))
     [row] = world.storage.volumes.series(acme.id, world.now, world.now + timedelta(seconds=300), 300)
-    assert (row.stories, row.copies, row.sum_score) == (1, 2, -0.5)
+    assert (row.stories, row.copies) == (2, 2)
+    assert (row.negative, row.neutral, row.positive, row.restated_at) == (1.4, 0.4, 0.2, None)
 
 
-def test_unknown_is_a_label_of_its_own_and_adds_no_score(world: World) -> None:
+def test_history_is_expected_as_well(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    world.collect(source, world.item("a", {acme: "positive"}, backfill=True, probabilities=(0.0, 0.25, 0.75)))
+    [row] = world.storage.volumes.series(acme.id, world.now, world.now + timedelta(seconds=300), 300)
+    assert (row.stories, row.backfill_stories) == (0, 1)
+    assert (row.negative, row.neutral, row.positive) == (0.0, 0.25, 0.75)
+
+
+def test_unknown_is_a_label_of_its_own_and_nothing_is_expected_of_it(world: World) -> None:
     acme, source = world.brand(), world.source()
     world.collect(source, world.item("a", {acme: "unknown"}), world.item("b", {acme: "neutral"}))
     rows = world.storage.volumes.series(acme.id, world.now, world.now + timedelta(seconds=300), 300)
-    assert {row.label: (row.stories, row.sum_score) for row in rows} == {"neutral": (1, 0.0), "unknown": (1, 0.0)}
+    assert {row.label: (row.stories, row.negative, row.neutral, row.positive) for row in rows} == {
+        "neutral": (1, 0.0, 1.0, 0.0),  # a reading without probabilities is taken at its word
+        "unknown": (1, 0.0, 0.0, 0.0),
+    }
     unknown = world.storage.mentions.page(MentionFilter(labels=("unknown",)))[0].sentiment
     assert (unknown.label, unknown.score) == ("unknown", None)
+
+
+def test_a_reading_comes_back_as_the_scorer_gave_it(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    heard = Sentiment(
+        label="negative",
+        score=-0.1 - 1e-16,
+        scorer="test/1",
+        language="es",
+        language_confidence=0.987,
+        probabilities=(0.45, 0.2, 0.35),
+        evidence=(Evidence(0, 2, "Añ", -1.5),),
+        components={"fast": -0.25, "vader": 0.1},
+        provisional=True,
+    )
+    world.collect(source, replace(world.item("a", {acme: "negative"}), sentiments={acme.id: heard}))
+    [mention] = world.storage.mentions.page(EVERYTHING)
+    assert mention.sentiment == heard
+    assert mention.sentiment.uncertain
+    assert (mention.label, mention.score, mention.scored_at) == ("negative", heard.score, world.now)
+    assert (mention.correction, mention.was) == (None, None)
 
 
 def test_it_keeps_nothing_when_the_lease_is_somebody_elses(world: World) -> None:

@@ -94,9 +94,9 @@ def test_a_series_is_in_order_and_has_no_empty_bins(world: World) -> None:
         world.item("d", {acme: "negative"}),
     )
     series = world.storage.volumes.series(acme.id, world.now - timedelta(hours=1), world.now, 300)
-    assert [(world.now - row.bin, row.label, row.stories, row.sum_score) for row in series] == [
-        (2 * BIN, "positive", 1, 0.5),
-        (1 * BIN, "negative", 2, -1.0),
+    assert [(world.now - row.bin, row.label, row.stories, row.negative, row.positive) for row in series] == [
+        (2 * BIN, "positive", 1, 0.0, 1.0),
+        (1 * BIN, "negative", 2, 2.0, 0.0),
     ], "a bin holds its start, not its end; the range likewise"
     hourly = world.storage.volumes.series(acme.id, world.now - timedelta(hours=1), world.now, 3600)
     assert [(row.label, row.stories) for row in hourly] == [("negative", 2), ("positive", 1)]
