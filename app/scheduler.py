@@ -20,6 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
+STOP_S = 8.0  # what is under way at the end may take this long to finish
 STEP_S = 2.0  # wall and monotonic clock may differ by this much between two beats before it counts as a step
 
 Walk = Callable[[], Awaitable[object]]
@@ -35,17 +36,28 @@ class Scheduler:
         self._scheduler.add_listener(self._tell, EVENT_JOB_ERROR)
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it would tell every failure a second time
         self._beat: asyncio.Task[None] | None = None
-        self._ticked: dict[str, float] = {}  # when each walk last came to its end
+        self._ticked: dict[str, float] = {}  # when each vital walk last came to its end
         self._failed: dict[str, int] = {}  # how often in a row
+        self._walking: set[asyncio.Future[None]] = set()
 
-    def every(self, interval_s: float, name: str, walk: Walk) -> None:
+    def every(self, interval_s: float, name: str, walk: Walk, *, vital: bool = True) -> None:
+        """`vital`: the service is not well when this walk does not come to its end for long."""
+
         async def tick() -> None:
+            walking = asyncio.ensure_future(take())
+            self._walking.add(walking)
+            walking.add_done_callback(self._walking.discard)
+            await walking
+
+        async def take() -> None:
             await walk()
-            self._ticked[name] = time.monotonic()
+            if vital:
+                self._ticked[name] = time.monotonic()
             if self._failed.pop(name, 0):
                 log.info("the %s walk works again", name)
 
-        self._ticked[name] = time.monotonic()
+        if vital:
+            self._ticked[name] = time.monotonic()
         self._scheduler.add_job(tick, "interval", seconds=interval_s, id=name, next_run_time=datetime.now(UTC))
 
     def start(self) -> None:
@@ -56,10 +68,13 @@ class Scheduler:
         if self._beat:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
-        self._scheduler.shutdown(wait=False)
+        self._scheduler.pause()
+        if self._walking:
+            await asyncio.wait(self._walking, timeout=STOP_S)
+        self._scheduler.shutdown(wait=False)  # cancels what has not finished by now
 
     def tick_age_s(self) -> float:
-        """Seconds since the end of the walk that succeeded longest ago. A readiness check and a metric read this."""
+        """Seconds since the end of the vital walk that succeeded longest ago. Readiness and a metric read this."""
         return time.monotonic() - min(self._ticked.values(), default=0.0)
 
     async def _watch_clock(self) -> None:
@@ -78,6 +93,8 @@ class Scheduler:
 
     def _tell(self, event: JobExecutionEvent) -> None:
         """The first failure in a row with its trace, then every hundredth in a line: a dead database fails a lot."""
+        if isinstance(event.exception, asyncio.CancelledError):
+            return
         number = self._failed[event.job_id] = self._failed.get(event.job_id, 0) + 1
         if number == 1:
             log.error("the %s walk failed, it is taken again at its next tick", event.job_id, exc_info=event.exception)

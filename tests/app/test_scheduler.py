@@ -102,6 +102,27 @@ def test_a_walk_that_fails_is_taken_again(caplog: pytest.LogCaptureFixture) -> N
     assert "the walk walk failed" in caplog.text
 
 
+def test_a_walk_that_is_not_vital_says_nothing_of_the_services_health() -> None:
+    async def story(*, vital: bool) -> float:
+        scheduler = Scheduler()
+        scheduler.every(0.05, "quick", quick)
+        scheduler.every(0.05, "slow", slow, vital=vital)
+        scheduler.start()
+        await asyncio.sleep(0.5)
+        age_s = scheduler.tick_age_s()
+        await scheduler.stop()
+        return age_s
+
+    async def quick() -> None:
+        pass
+
+    async def slow() -> None:
+        await asyncio.sleep(10)
+
+    assert asyncio.run(story(vital=True)) > 0.45
+    assert asyncio.run(story(vital=False)) < 0.4
+
+
 def test_a_walk_that_is_still_busy_is_not_started_twice() -> None:
     async def story() -> int:
         at_once, most = 0, 0
@@ -121,3 +142,36 @@ def test_a_walk_that_is_still_busy_is_not_started_twice() -> None:
         return most
 
     assert asyncio.run(story()) == 1
+
+
+def stopped_while_walking(caplog: pytest.LogCaptureFixture, walk_s: float) -> tuple[bool, list[str]]:
+    """A scheduler stopped in the middle of a walk: whether the walk came to its end, and the errors logged."""
+
+    async def story() -> bool:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def walk() -> None:
+            begun.set()
+            await asyncio.sleep(walk_s)
+            ended.set()
+
+        scheduler = Scheduler()
+        scheduler.every(60.0, "collect", walk)
+        scheduler.start()
+        await begun.wait()
+        await scheduler.stop()
+        return ended.is_set()
+
+    with caplog.at_level(logging.ERROR):
+        return asyncio.run(story()), [record.getMessage() for record in caplog.records]
+
+
+def test_it_lets_a_walk_that_is_under_way_finish_before_it_stops(caplog: pytest.LogCaptureFixture) -> None:
+    assert stopped_while_walking(caplog, 0.05) == (True, [])
+
+
+def test_it_cuts_off_a_walk_that_takes_too_long_and_does_not_call_that_a_failure(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "STOP_S", 0.02)
+    assert stopped_while_walking(caplog, 60.0) == (False, [])
