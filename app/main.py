@@ -20,9 +20,11 @@ from app import api, web
 from app.api.deps import Deps
 from app.clock import Clock, utc_now
 from app.language import Languages
-from app.pipeline import Collect, Deliver, Watch
+from app.pipeline import Collect, Deliver, Hear, Watch
 from app.scheduler import Scheduler
-from app.sentiment import make_scorer
+from app.sentiment import Scorer, make_scorer
+from app.sentiment.corrections import read_biases
+from app.sentiment.tiers import Tiers
 from app.settings import Settings
 from app.storage import Storage, open_storage
 from app.vault import Vault, open_vault
@@ -32,19 +34,22 @@ from collectors.sandbox import Sandbox
 VERSION = "0.1.0"
 
 COLLECT_EVERY_S = 1.0
+HEAR_EVERY_S = 5.0
 WATCH_EVERY_S = 5.0
 DELIVER_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The three walks over one storage. An async context manager: leaving it closes everything."""
+    """The walks over one storage. An async context manager: leaving it closes everything."""
 
     settings: Settings
     storage: Storage
     vault: Vault
     clock: Clock
+    scorer: Scorer
     collect: Collect
+    hear: Hear
     watch: Watch
     deliver: Deliver
     _http: httpx.AsyncClient
@@ -56,6 +61,7 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         await self.collect.stop()
         await self.deliver.stop()
+        await asyncio.to_thread(self.hear.stop)
         await asyncio.to_thread(self._sandbox.close)
         await self._http.aclose()
         self.storage.close()
@@ -68,7 +74,11 @@ def open_rooms(settings: Settings) -> tuple[Storage, Vault]:
 
 
 def make_service(settings: Settings, *, clock: Clock = utc_now) -> Service:
-    """Storage, the outbound client, the parsing children, and the walks over them. Raises as `open_rooms`."""
+    """Storage, the outbound client, the parsing children, and the walks over them.
+
+    Raises as `open_rooms`; `TierMissing` or `BiasesError`, in words too, when nobody can hear as the settings wish.
+    """
+    scorer = make_scorer(settings.languages, settings.tone, read_biases(settings.tone_biases))
     storage, vault = open_rooms(settings)
     http = make_client(settings)
     sandbox = Sandbox(workers=settings.parse_workers)
@@ -78,14 +88,16 @@ def make_service(settings: Settings, *, clock: Clock = utc_now) -> Service:
         http=http,
         sandbox=sandbox,
         languages=Languages(settings.languages),
-        scorer=make_scorer(settings.languages),
+        scorer=scorer,
         clock=clock,
         owner=owner,
         hands=settings.collect_concurrency,
     )
+    # Without a quality tier the fast one has the last word, or what is marked to be heard again would wait for ever.
+    hear = Hear(storage, clock, scorer.quality if isinstance(scorer, Tiers) else scorer)
     watch = Watch(storage=storage, clock=clock, policy=Policy(), public_url=settings.public_url)
     deliver = Deliver(storage=storage, http=http, clock=clock, owner=owner, public_url=settings.public_url)
-    return Service(settings, storage, vault, clock, collect, watch, deliver, http, sandbox)
+    return Service(settings, storage, vault, clock, scorer, collect, hear, watch, deliver, http, sandbox)
 
 
 def make_client(settings: Settings) -> httpx.AsyncClient:
@@ -103,6 +115,8 @@ def make_scheduler(service: Service) -> Scheduler:
     """The walks at their paces. `collect` and `deliver` only claim at a tick: nobody waits for a slow one."""
     scheduler = Scheduler()
     scheduler.every(COLLECT_EVERY_S, "collect", service.collect.tick)
+    # Two seconds of work at a time, or twenty on a slow machine: no sign that the service is not well.
+    scheduler.every(HEAR_EVERY_S, "hear", lambda: asyncio.to_thread(service.hear.run), vital=False)
     scheduler.every(WATCH_EVERY_S, "watch", lambda: asyncio.to_thread(service.watch.run))
     scheduler.every(DELIVER_EVERY_S, "deliver", service.deliver.tick)
     return scheduler
@@ -117,6 +131,7 @@ def make_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         storage=service.storage,
         vault=service.vault,
         clock=clock,
+        scorer=service.scorer,
         change_incident=service.watch.by_hand,
         test_channel=service.deliver.test,
         tick_age_s=scheduler.tick_age_s,

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ import pytest
 
 from app.config import apply, load_config, plan
 from app.main import Service, make_service
+from app.model import Mention, MentionFilter
 from app.settings import Settings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -110,8 +112,9 @@ def settings_for(folder: Path, url: str) -> Settings:
 
 
 async def walk(service: Service) -> None:
-    """All three walks, once."""
+    """Every walk, once."""
     await service.collect.run()
+    await asyncio.to_thread(service.hear.run)
     await asyncio.to_thread(service.watch.run)
     await service.deliver.run()
 
@@ -206,3 +209,37 @@ def test_two_walks_in_a_row_change_nothing_twice(tmp_path: Path, town: tuple[Tow
 
     first = asyncio.run(story())
     assert counts() == [(first[0][0] + 1,), *first[1:]]
+
+
+def test_what_the_operator_doubts_is_heard_again_and_a_persons_word_stands(
+    tmp_path: Path, town: tuple[Town, str]
+) -> None:
+    here, url = town
+    for minute in range(1, 4):
+        here.says(START - timedelta(minutes=minute), ANGRY.format(number=minute))
+    config = tmp_path / "avizor.toml"
+    config.write_text(CONFIG.format(url=url), encoding="utf-8")
+
+    async def story() -> tuple[list[Mention], list[Mention], int]:
+        async with make_service(settings_for(tmp_path, url), clock=lambda: here.now) as service:
+            service.storage.migrate()
+            apply(plan(load_config(config), service.storage), service.storage, here.now)
+            await walk(service)
+            mentions = service.storage.mentions
+            first = mentions.page(MentionFilter())[0]
+            mentions.correct(first.brand, first.post_id, "neutral", "ana", "Not about the café", here.now)
+            heard = mentions.page(MentionFilter())
+            assert mentions.doubt(None, None, here.now) == 2
+            here.now += timedelta(minutes=1)
+            await walk(service)
+            return heard, mentions.page(MentionFilter()), mentions.waiting()
+
+    before, after, waiting = asyncio.run(story())
+    assert [mention.label for mention in after] == ["neutral", "negative", "negative"]
+    assert waiting == 0
+    assert after[0] == before[0]
+    again = [replace(mention, was="negative", scored_at=START + timedelta(minutes=1)) for mention in before[1:]]
+    assert after[1:] == again, "the same scorer says the same of the same text"
+    database = sqlite3.connect(tmp_path / "avizor.db")
+    counted = "SELECT label, sum(stories + backfill_stories) FROM volumes WHERE width_s = 300 GROUP BY label"
+    assert dict(database.execute(counted).fetchall()) == {-1: 2, 0: 1}

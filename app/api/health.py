@@ -102,6 +102,14 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         now, storage = self._deps.clock(), self._deps.storage
         yield gauge("avizor_mentions_stored", "Mentions stored, copies and history included.", storage.mentions.count())
+        yield gauge(
+            "avizor_mentions_provisional", "Mentions that wait to be heard again with care.", storage.mentions.waiting()
+        )
+        yield gauge(
+            "avizor_mentions_restated",
+            "How often a stored mention's tone was doubted, heard again, or corrected.",
+            storage.mentions.restated(),
+        )
         yield from self._sources(now)
         yield from self._outbox(now)
         unresolved = Counter(i.state for i in storage.incidents.page(None, ("open", "acknowledged"), None, 10_000))

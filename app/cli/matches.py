@@ -14,7 +14,8 @@ from app.cli.refusal import Refusal
 from app.config import load_brands
 from app.config_file import dotted, faults, in_words
 from app.language import Languages
-from app.pipeline.digest import Watched, spoken
+from app.pipeline.digest import Watched
+from app.pipeline.spoken import spoken
 from app.settings import config_path
 from collectors.base import Post
 

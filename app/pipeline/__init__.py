@@ -1,7 +1,8 @@
-"""The three walks. Each starts at a table and ends at one; each may crash, be repeated, or be run by hand.
+"""The walks. Each starts at a table and ends at one; each may crash, be repeated, or be run by hand.
 
     collect  due sources | request | fetch | parse | clamp | match | language | score | story
                                                               > posts, mentions, volumes, the source's cursor and health
+    hear     provisional mentions | score | restate          > mentions, volumes, the brand's revision
     watch    volumes + coverage | detect | advance | dossier  > verdict, incident, event, deliveries
     deliver  claim | render | send                            > delivery, attempt
 
@@ -13,6 +14,7 @@ Deciding is pure and lives below (`collectors`, `alerts`, `query`, `sentiment`);
 
 from app.pipeline.collect import Collect, CollectReport
 from app.pipeline.deliver import Deliver, DeliverReport
+from app.pipeline.hear import Hear, HearReport
 from app.pipeline.watch import Watch, WatchReport
 
-__all__ = ["Collect", "CollectReport", "Deliver", "DeliverReport", "Watch", "WatchReport"]
+__all__ = ["Collect", "CollectReport", "Deliver", "DeliverReport", "Hear", "HearReport", "Watch", "WatchReport"]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from app import query
 from app.language import Languages
 from app.model import Brand, Sentiment
+from app.pipeline.spoken import spoken
 from app.sentiment import Scorer
 from app.storage.records import CollectedPost, KnownPost
 from app.story import text_hash
@@ -116,13 +117,6 @@ def keyed(namespace: str, posts: Sequence[Post]) -> dict[bytes, Post]:
         text = f"{namespace}\0{post.id}".encode(errors="surrogatepass")
         by_key.setdefault(hashlib.blake2b(text, digest_size=16).digest(), post)
     return by_key
-
-
-def spoken(post: Post) -> str:
-    """What the author said: the text a scorer hears. A reply's title is its thread's, and somebody else's words."""
-    if post.reply or post.text.startswith(post.title):
-        return post.text
-    return f"{post.title}\n{post.text}" if post.text else post.title
 
 
 def site_of(source: Source, post: Post) -> str | None:

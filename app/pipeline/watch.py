@@ -266,7 +266,7 @@ def exhibit(mention: Mention, copies: int) -> Exhibit:
         author=mention.author,
         published_at=mention.published_at,
         language=mention.sentiment.language,
-        score=mention.sentiment.score,
+        score=mention.score,
         evidence=tuple(word.text for word in mention.sentiment.evidence if word.weight < 0),
         copies=copies,
     )

@@ -162,9 +162,16 @@ def test_what_a_source_holds_on_its_first_run_is_backfill() -> None:
 # ── its tone ─────────────────────────────────────────────────────────────────
 
 
-def test_spanish_is_unknown_for_now_and_never_neutral() -> None:
+def test_spanish_anger_is_negative() -> None:
     tone = only(post(ANGRY_ES.format(name="Aurora", number=3))).sentiments[1]
-    assert (tone.label, tone.score, tone.language) == ("unknown", None, "es")
+    assert (tone.label, tone.language) == ("negative", "es")
+    assert tone.probabilities is not None
+
+
+def test_a_language_that_nobody_hears_is_unknown_and_never_neutral() -> None:
+    row = only(post("Aurora 今日は新しい店を開きました。とても静かな朝です。"))
+    tone = row.sentiments[1]
+    assert (tone.label, tone.score, tone.probabilities) == ("unknown", None, None)
 
 
 def test_english_anger_is_negative() -> None:

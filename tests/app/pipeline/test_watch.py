@@ -115,7 +115,7 @@ def test_a_long_sleep_is_looked_back_on_no_further_than_the_detector_looks() -> 
 
 
 def rowed(bin_at: int, label: str, stories: int = 0, backfill: int = 0) -> VolumeRow:
-    return VolumeRow(NOON + bin_at * BIN, label, stories, 90, backfill, 90, 0.0)
+    return VolumeRow(NOON + bin_at * BIN, label, stories, 90, backfill, 90, 0.0, 0.0, 0.0)
 
 
 def test_volumes_stand_on_the_grid_with_backfill_in_the_past_only_and_unknown_apart() -> None:
