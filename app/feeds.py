@@ -63,7 +63,7 @@ class Feed:
 
 
 def json_feed(feed: Feed, mentions: Sequence[Mention]) -> bytes:
-    """JSON Feed 1.1 as UTF-8. The sentiment stands in `tags` and, with its score, in the extension `_avizor`."""
+    """JSON Feed 1.1 as UTF-8. The tone that counts stands in `tags` and, with its score, in the extension `_avizor`."""
     return orjson.dumps(
         {
             "version": "https://jsonfeed.org/version/1.1",
@@ -84,8 +84,8 @@ def json_item(feed: Feed, mention: Mention) -> dict[str, Any]:
         "date_published": rfc3339(mention.published_at),
         "tags": tags(feed, mention),
         "_avizor": {
-            "label": mention.sentiment.label,
-            "score": mention.sentiment.score,
+            "label": mention.label,
+            "score": mention.score,
             "source": mention.source,
             "copy": mention.copy,
         },
@@ -132,7 +132,7 @@ def rss_item(feed: Feed, mention: Mention) -> str:
 
 
 def tags(feed: Feed, mention: Mention) -> list[str]:
-    label: Label = mention.sentiment.label
+    label: Label = mention.label
     return [feed.words(label), *([feed.words("copy")] if mention.copy else [])]
 
 

@@ -13,12 +13,14 @@ from app.api import (
     brands,
     channels,
     config,
+    corrections,
     deliveries,
     health,
     incidents,
     keys,
     mentions,
     posts,
+    scorer,
     sources,
     volumes,
 )
@@ -30,7 +32,7 @@ from app.api.limits import LARGEST_BODY, BodyLimit
 from app.api.params import no_unknown_parameters
 from app.api.problems import Problem, install_problems
 
-NOUNS = (mentions, posts, volumes, incidents, sources, brands, channels, deliveries, keys)
+NOUNS = (mentions, corrections, posts, volumes, incidents, sources, brands, channels, deliveries, keys, scorer)
 
 
 async def json_bodies(request: Request) -> None:

@@ -13,10 +13,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from app.model import Label
 from app.storage.records import CoverageRow, VolumeRow
 
 Width = Literal["300", "3600", "day"]
 
+TONES: tuple[Label, ...] = ("negative", "neutral", "positive")
+"""The labels that have a probability, in the order of `Sentiment.probabilities`."""
 FINE = timedelta(seconds=300)
 """The detector's bin: coverage is written once for each."""
 SETTLED = FINE
@@ -31,6 +34,7 @@ class Bin:
     """One bin. Counters are by label, `unknown` one of its own; `stories` and `copies` are live, the others history.
 
     `coverage` is in 0..1, None where nobody can say yet. `open`: it has not ended, or its coverage is still awaited.
+    `expected` are sums of the probabilities of its stories, live and history. `restated_at`: when a label last changed.
     """
 
     start: datetime
@@ -41,6 +45,8 @@ class Bin:
     copies: Counter[str] = field(default_factory=Counter)
     backfill_stories: Counter[str] = field(default_factory=Counter)
     backfill_copies: Counter[str] = field(default_factory=Counter)
+    expected: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TONES, 0.0))
+    restated_at: datetime | None = None
 
 
 def edges(width: Width, since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
@@ -78,9 +84,10 @@ def fill(
 ) -> list[Bin]:
     """Sort stored rows into bins. Rows outside the edges are left out."""
     shares = coverages(edges, coverage, now)
+    restated = restatements(edges, volumes)
     bins = [
-        Bin(start, end, open=end + SETTLED > now, coverage=share)
-        for start, end, share in zip(edges, edges[1:], shares, strict=False)
+        Bin(start, end, open=end + SETTLED > now, coverage=share, restated_at=instant)
+        for start, end, share, instant in zip(edges, edges[1:], shares, restated, strict=False)
     ]
     for row in volumes:
         if (at := place(edges, row.bin)) is not None:
@@ -88,7 +95,18 @@ def fill(
             bins[at].copies[row.label] += row.copies
             bins[at].backfill_stories[row.label] += row.backfill_stories
             bins[at].backfill_copies[row.label] += row.backfill_copies
+            for tone, sum_of_probabilities in zip(TONES, (row.negative, row.neutral, row.positive), strict=True):
+                bins[at].expected[tone] += sum_of_probabilities
     return bins
+
+
+def restatements(edges: Sequence[datetime], rows: Sequence[VolumeRow]) -> list[datetime | None]:
+    """When a label in each bin last changed; None where none ever did."""
+    last: list[datetime | None] = [None] * (len(edges) - 1)
+    for row in rows:
+        if row.restated_at is not None and (at := place(edges, row.bin)) is not None:
+            last[at] = max(last[at] or row.restated_at, row.restated_at)
+    return last
 
 
 def coverages(edges: Sequence[datetime], rows: Sequence[CoverageRow], now: datetime) -> list[float | None]:

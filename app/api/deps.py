@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from app.clock import Clock
+from app.sentiment import Scorer
 from app.settings import Settings
 from app.storage import Storage
 from app.vault import Vault
@@ -35,6 +36,7 @@ class Deps:
     storage: Storage
     vault: Vault
     clock: Clock
+    scorer: Scorer
     change_incident: ChangeIncident
     test_channel: TestChannel
     tick_age_s: TickAge

@@ -1,14 +1,18 @@
-"""Mentions: what was said about a brand, with its tone and the words that made it so."""
+"""Mentions: what was said about a brand, with its tone, the words that made it so, and what a person says of it.
+
+a person's word for a mention -> that brand's story (copies too), its volumes, the audit trail: one transaction
+"""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from app.api.answers import answer, etag, example, page, problems, unchanged
-from app.api.auth import AnyCaller, Caller, brands_for
+from app.api.auth import AnyCaller, Caller, Responder, brand_for, brands_for
+from app.api.bins import TONES
 from app.api.deps import Deps, Here
 from app.api.params import (
     PAGE,
@@ -24,11 +28,12 @@ from app.api.params import (
 )
 from app.api.problems import not_found
 from app.api.sources import source_for
-from app.model import Label, Mention, MentionFilter
+from app.model import Correction, Label, Mention, MentionFilter, Sentiment
 
 router = APIRouter(prefix="/mentions", tags=["mentions"])
 
 ANY_OF = "May be given several times."
+LONGEST_NOTE = 500
 EXAMPLE: dict[str, Any] = {
     "brand": "cafe-aurora",
     "post_id": "6512",
@@ -43,15 +48,29 @@ EXAMPLE: dict[str, Any] = {
     "site": "news.example",
     "published_at": "2026-11-22T08:57:00Z",
     "fetched_at": "2026-11-22T08:58:12.480Z",
+    "label": "negative",
+    "score": -0.84,
     "sentiment": {
         "label": "negative",
-        "score": -0.62,
-        "scorer": "vader-3.3.2",
+        "score": -0.84,
+        "probabilities": {"negative": 0.88, "neutral": 0.08, "positive": 0.04},
+        "confidence": 0.88,
+        "uncertain": False,
+        "evidence": [{"start": 61, "end": 69, "text": "Terrible", "weight": -2.1}],
         "language": "en",
         "language_confidence": 0.98,
-        "probabilities": None,
-        "evidence": [{"start": 27, "end": 35, "text": "Terrible", "weight": -2.1}],
+        "scorer": "quality/1:5f0c2a6be1d94780b3c2d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7081920",
+        "scored_at": "2026-11-22T08:58:12.480Z",
+        "provisional": False,
+        "components": {"vader": -0.48, "fast": -0.71, "quality": -0.9},
     },
+    "correction": None,
+    "was": None,
+}
+CORRECTED: dict[str, Any] = EXAMPLE | {
+    "label": "neutral",
+    "score": 0.0,
+    "correction": {"label": "neutral", "by": "Ana", "at": "2026-11-22T09:20:00Z", "note": "A quote from 2019."},
 }
 
 
@@ -71,19 +90,42 @@ class ProbabilitiesBody(BaseModel):
 
 
 class SentimentBody(BaseModel):
-    """`unknown` is no kind of neutral: its score is null. Scores are in -1..1."""
+    """What the scorer heard in the whole text. `unknown` is no kind of neutral: its score and probabilities are null.
+
+    `score` is positive - negative, in -1..1; `confidence` is the best label's probability; `uncertain`: the best two
+    are close, a person should look. `provisional`: the fast tier's word, to be heard again. `components` are what
+    single parts of the scorer said, in -1..1. `scorer` holds the weights' SHA-256.
+    """
 
     label: Label
     score: float | None
-    scorer: str
+    probabilities: ProbabilitiesBody | None
+    confidence: float | None
+    uncertain: bool
+    evidence: list[EvidenceBody]
     language: str | None
     language_confidence: float | None
-    probabilities: ProbabilitiesBody | None
-    evidence: list[EvidenceBody]
+    scorer: str
+    scored_at: Instant
+    provisional: bool
+    components: dict[str, float]
+
+
+class CorrectionBody(BaseModel):
+    """What a person says of it: it wins over every scorer, for ever. `by` is the name of their key."""
+
+    label: Label
+    by: str
+    at: Instant
+    note: str
 
 
 class MentionBody(BaseModel):
-    """`story_id` is the post that first had this text; `copy`: not this one. `backfill`: history, never alerts."""
+    """`label` and `score` are what counts: the person's word if there is one, else the scorer's in `sentiment`.
+
+    `was`: the scorer's label before it last heard this anew, null where it never did. `story_id` is the post that first
+    had this text; `copy`: not this one. `backfill`: history, never alerts.
+    """
 
     brand: str
     post_id: str
@@ -98,7 +140,11 @@ class MentionBody(BaseModel):
     site: str | None
     published_at: Instant
     fetched_at: Instant
+    label: Label
+    score: float | None
     sentiment: SentimentBody
+    correction: CorrectionBody | None
+    was: Label | None
 
 
 class MentionPage(BaseModel):
@@ -108,7 +154,17 @@ class MentionPage(BaseModel):
 
 class MentionQuestion(Question):
     brand: list[str] = Field(default=[], max_length=100, description=f"Slug of a brand. {ANY_OF}")
-    label: list[Label] = Field(default=[], description=f"Tone. {ANY_OF}")
+    label: list[Label] = Field(default=[], description=f"Tone that counts. {ANY_OF}")
+    uncertain: bool | None = Field(
+        default=None,
+        description="`true`: only where the scorer's best two labels are close; `false`: only where they are not.",
+        examples=[True],
+    )
+    corrected: bool | None = Field(
+        default=None,
+        description="`true`: only what a person has labelled; `false`: only what none has.",
+        examples=[False],
+    )
     language: list[Annotated[str, Field(pattern="^[a-z]{2,3}$")]] = Field(
         default=[], max_length=50, description=f"Two-letter code. {ANY_OF}"
     )
@@ -129,14 +185,28 @@ class MentionQuestion(Question):
             languages=tuple(self.language) or None,
             sources=tuple(self.source) or None,
             text=self.text,
+            uncertain=self.uncertain,
+            corrected=self.corrected,
             since=self.since,
             until=self.until,
         )
 
 
+class CorrectionWish(BaseModel):
+    """A person's word on the tone. `unknown`: this text takes no side that could be counted."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"label": "neutral", "note": "A quote from 2019."}}
+    )
+
+    label: Label
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NOTE)] = Field(
+        default="", description="Why, in the person's own words; it stands in the audit trail."
+    )
+
+
 def mention_row(mention: Mention) -> dict[str, Any]:
     """A mention as it goes over the wire: `MentionBody`."""
-    tone = mention.sentiment
     return {
         "brand": mention.brand,
         "post_id": str(mention.post_id),
@@ -151,16 +221,37 @@ def mention_row(mention: Mention) -> dict[str, Any]:
         "site": mention.site,
         "published_at": write_instant(mention.published_at),
         "fetched_at": write_instant(mention.fetched_at),
-        "sentiment": {
-            "label": tone.label,
-            "score": tone.score,
-            "scorer": tone.scorer,
-            "language": tone.language,
-            "language_confidence": tone.language_confidence,
-            "probabilities": tone.probabilities
-            and dict(zip(("negative", "neutral", "positive"), tone.probabilities, strict=True)),
-            "evidence": [{"start": e.start, "end": e.end, "text": e.text, "weight": e.weight} for e in tone.evidence],
-        },
+        "label": mention.label,
+        "score": mention.score,
+        "sentiment": sentiment_row(mention.sentiment, mention.scored_at),
+        "correction": mention.correction and correction_row(mention.correction),
+        "was": mention.was,
+    }
+
+
+def sentiment_row(tone: Sentiment, scored_at: datetime) -> dict[str, Any]:
+    return {
+        "label": tone.label,
+        "score": tone.score,
+        "probabilities": tone.probabilities and dict(zip(TONES, tone.probabilities, strict=True)),
+        "confidence": tone.confidence,
+        "uncertain": tone.uncertain,
+        "evidence": [{"start": e.start, "end": e.end, "text": e.text, "weight": e.weight} for e in tone.evidence],
+        "language": tone.language,
+        "language_confidence": tone.language_confidence,
+        "scorer": tone.scorer,
+        "scored_at": write_instant(scored_at),
+        "provisional": tone.provisional,
+        "components": dict(tone.components),
+    }
+
+
+def correction_row(correction: Correction) -> dict[str, Any]:
+    return {
+        "label": correction.label,
+        "by": correction.by,
+        "at": write_instant(correction.at),
+        "note": correction.note,
     }
 
 
@@ -213,3 +304,38 @@ async def get_mention(deps: Here, caller: AnyCaller, brand: str, post_id: str) -
     if mention is None:
         raise not_found("mention")
     return answer(mention_row(mention))
+
+
+@router.put(
+    "/{brand}/{post_id}/correction",
+    summary="Say what its tone is",
+    response_model=MentionBody,
+    responses={200: example(CORRECTED), **problems(403, 404)},
+)
+async def correct_mention(deps: Here, caller: Responder, brand: str, post_id: str, wish: CorrectionWish) -> Response:
+    """A person's word wins over every scorer, for all of the brand's copies of the text, and restates the volumes.
+
+    The key's name stands beside it. Saying the same again changes nothing.
+    """
+    return answer(mention_row(await deps.call(correct, deps, caller, brand, post_id, wish.label, wish.note)))
+
+
+@router.delete(
+    "/{brand}/{post_id}/correction",
+    summary="Take a correction back",
+    response_model=MentionBody,
+    responses={200: example(EXAMPLE), **problems(403, 404)},
+)
+async def take_correction_back(deps: Here, caller: Responder, brand: str, post_id: str) -> Response:
+    """The scorer's label counts again. Where nobody has corrected anything, nothing changes."""
+    return answer(mention_row(await deps.call(correct, deps, caller, brand, post_id, None)))
+
+
+def correct(deps: Deps, caller: Caller, brand: str, post_id: str, label: Label | None, note: str = "") -> Mention:
+    """Write a person's word, or take it back (None). Blocking. Raises 404."""
+    brand_for(deps, caller, brand)
+    number = read_id(post_id, "mention")
+    mention = deps.storage.mentions.correct(brand, number, label, caller.name, note, deps.clock())
+    if mention is None:
+        raise not_found("mention")
+    return mention

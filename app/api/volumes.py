@@ -1,17 +1,21 @@
-"""Volumes: how much was said of a brand, bin by bin, with the coverage beside every figure."""
+"""Volumes: how much was said of a brand, bin by bin, with the coverage beside every figure.
+
+Counts of labels, and beside them sums of probabilities: of ten stories that are 60% negative each, ten are counted
+negative and six are expected. What a restatement changed carries its time.
+"""
 
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from app.api.answers import answer, example, problems
+from app.api.answers import answer, etag, example, problems, unchanged
 from app.api.auth import AnyCaller, Caller, brand_for
-from app.api.bins import Bin, Width, edges, fill, stored_width
+from app.api.bins import TONES, Bin, Width, edges, fill, stored_width
 from app.api.deps import Deps, Here
 from app.api.params import Instant, Question, check_order, write_instant
 from app.api.problems import invalid
@@ -44,6 +48,8 @@ EXAMPLE: dict[str, Any] = {
             "copies": {**NONE, "negative": 4},
             "backfill_stories": NONE,
             "backfill_copies": NONE,
+            "expected": {"negative": 6.412, "neutral": 1.93, "positive": 0.658},
+            "restated_at": "2026-11-22T08:47:03Z",
         }
     ],
 }
@@ -58,8 +64,19 @@ class CountsBody(BaseModel):
     unknown: int
 
 
+class ExpectedBody(BaseModel):
+    """Sums of probabilities. A story of unknown tone adds nothing, one that a person labelled adds 1 to that label."""
+
+    negative: float
+    neutral: float
+    positive: float
+
+
 class BinBody(BaseModel):
     """`stories` count each text once, `copies` are its repeats; both are live, the `backfill_` ones are history.
+
+    `expected` is over all stories of the bin, live and history. `restated_at`: when a label in it last changed, by a
+    second hearing or a person; null: never.
 
     `coverage` is the share (0..1) of the brand's sources that were heard: with a low one the counts say little. null:
     nobody can say yet. `open`: more may still come.
@@ -73,6 +90,8 @@ class BinBody(BaseModel):
     copies: CountsBody
     backfill_stories: CountsBody
     backfill_copies: CountsBody
+    expected: ExpectedBody
+    restated_at: Instant | None
 
 
 class VolumesBody(BaseModel):
@@ -92,11 +111,26 @@ class VolumeQuestion(Question):
 
 
 @router.get(
-    "", summary="Volume in bins", response_model=VolumesBody, responses={200: example(EXAMPLE), **problems(404)}
+    "",
+    summary="Volume in bins",
+    response_model=VolumesBody,
+    responses={200: example(EXAMPLE), 304: {"description": "Not changed."}, **problems(404)},
 )
-async def read_volumes(deps: Here, caller: AnyCaller, question: Annotated[VolumeQuestion, Query()]) -> Response:
-    """Bins begin at or before `since` and end at or after `until`. Every bin is there, also where nothing was said."""
-    return answer(await deps.call(volumes, deps, caller, question))
+async def read_volumes(
+    request: Request, deps: Here, caller: AnyCaller, question: Annotated[VolumeQuestion, Query()]
+) -> Response:
+    """Bins begin at or before `since` and end at or after `until`. Every bin is there, also where nothing was said.
+
+    Send the `ETag` back as `If-None-Match`: it changes with every figure, a restated one too.
+    """
+    return await deps.call(volumes_answer, request, deps, caller, question)
+
+
+def volumes_answer(request: Request, deps: Deps, caller: Caller, question: VolumeQuestion) -> Response:
+    """The bins as bytes, or 304 where the caller holds the same. Blocking."""
+    body = volumes(deps, caller, question)
+    tag = etag(body)
+    return unchanged(request, tag) or answer(body, headers={"ETag": tag})
 
 
 def volumes(deps: Deps, caller: Caller, question: VolumeQuestion) -> dict[str, Any]:
@@ -136,6 +170,8 @@ def bin_row(b: Bin) -> dict[str, Any]:
         "copies": counts(b.copies),
         "backfill_stories": counts(b.backfill_stories),
         "backfill_copies": counts(b.backfill_copies),
+        "expected": {tone: round(b.expected[tone], 6) for tone in TONES},
+        "restated_at": b.restated_at and write_instant(b.restated_at),
     }
 
 

@@ -4,7 +4,7 @@ request -> who is it (session) -> what to show (views, off the event loop) -> a 
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -15,9 +15,10 @@ from app.api.auth import Caller
 from app.api.deliveries import redrive
 from app.api.deps import Here
 from app.api.incidents import change_incident
+from app.api.mentions import LONGEST_NOTE, correct
 from app.api.params import Cursor, Question, read_cursor, read_id, write_cursor
 from app.api.problems import Problem
-from app.model import LABELS, MentionFilter
+from app.model import LABELS, Label, MentionFilter
 from app.web.render import ICON, STYLE, language, render
 from app.web.session import (
     Genuine,
@@ -29,7 +30,7 @@ from app.web.session import (
     own_origin,
     set_session,
 )
-from app.web.views import BrandPage, Range, brand_page, incident_page, overview
+from app.web.views import TABS, BrandPage, Range, Tab, brand_page, incident_page, overview
 
 LARGEST_FORM = 16 * 1024
 
@@ -51,6 +52,7 @@ class BrandQuestion(Question):
     """What a brand's page may be asked. Empty fields of the filter form mean: any."""
 
     range: Range = "day"
+    show: Tab = "all"
     text: Annotated[str, Field(max_length=200)] = ""
     label: Annotated[str, Field(max_length=20)] = ""
     source: Annotated[str, Field(max_length=200)] = ""
@@ -64,7 +66,14 @@ class BrandQuestion(Question):
             labels=(label,) if label else None,
             sources=(self.source,) if self.source else None,
             text=self.text.strip() or None,
+            uncertain=True if self.show == "uncertain" else None,
+            corrected=None if self.show == "all" else self.show == "corrected",
         )
+
+    def written(self, **changes: str | None) -> str:
+        """The same question as a query string, with some of it changed; what is empty is left out."""
+        fields = {"range": self.range, "show": self.show, "text": self.text, "label": self.label, "source": self.source}
+        return urlencode({key: value for key, value in {**fields, **changes}.items() if value})
 
 
 @router.get("/brands/{slug}")
@@ -82,6 +91,9 @@ async def brand(
         time_zone=page.card.brand.time_zone,
         page=page,
         asked=asked,
+        shown=question.show,
+        tabs={tab: question.written(show=tab) for tab in TABS},
+        here=f"/brands/{slug}?{question.written(cursor=question.cursor)}",
         older=older(page, question),
     )
 
@@ -91,8 +103,23 @@ def older(page: BrandPage, question: BrandQuestion) -> str | None:
     if page.last is None:
         return None
     cursor = write_cursor("mentions", page.last.published_at, page.last.post_id, page.card.brand.id)
-    kept = {"range": question.range, "text": question.text, "label": question.label, "source": question.source}
-    return urlencode({**{key: value for key, value in kept.items() if value}, "cursor": cursor}) + "#mentions"
+    return question.written(cursor=cursor) + "#mentions"
+
+
+@router.post("/brands/{slug}/mentions/{post_id}/correction")
+async def correct_tone(
+    deps: Here,
+    who: Genuine,
+    slug: str,
+    post_id: str,
+    word: Annotated[Label | Literal["take_back"], Form()],
+    note: Annotated[str, Form(max_length=LONGEST_NOTE)] = "",
+    target: Annotated[str, Form(alias="next", max_length=4000)] = "/",
+) -> Response:
+    """A person's word on a mention's tone, or their taking it back; then on with the list that they came from."""
+    label = None if word == "take_back" else word
+    await deps.call(correct, deps, responder(who), slug, post_id, label, note.strip())
+    return see(local(target))
 
 
 @router.get("/incidents/{incident_id}")

@@ -7,7 +7,7 @@ from alerts.incident import EventKind
 from app.api.bins import Width
 from app.model import Label, Role
 from app.storage.records import DeliveryState
-from app.web.views import Mood, Range
+from app.web.views import Mood, Range, Tab
 from app.web.words import N_
 from collectors.base import SourceState
 
@@ -16,6 +16,17 @@ LABELS: Mapping[Label, str] = {
     "neutral": N_("neutral"),
     "positive": N_("positive"),
     "unknown": N_("tone unknown"),
+}
+
+SURFACES: Mapping[Label, str] = {
+    "negative": N_("The words look negative, the sentence does not."),
+    "positive": N_("The words look positive, the sentence does not."),
+}
+
+TABS: Mapping[Tab, str] = {
+    "all": N_("All"),
+    "uncertain": N_("Uncertain: review first"),
+    "corrected": N_("Corrected"),
 }
 
 MOODS: Mapping[Mood, str] = {

@@ -1,7 +1,7 @@
 """What the pages show, read from storage into plain values. Blocking; nothing here knows of HTTP or HTML.
 
 overview   brands with verdict, coverage and chart | what needs somebody | last mentions | incidents | sources
-brand      one brand at length
+brand      one brand at length, its mentions with the words that made their tone
 incident   one crisis: the proof, the timeline, who was told
 """
 
@@ -19,14 +19,14 @@ from alerts.incident import Event, Incident
 from alerts.spike import Spike
 from alerts.texts import words as alert_words
 from app.api.auth import Caller, brand_for
-from app.api.bins import Width
+from app.api.bins import TONES, Width
 from app.api.channels import channels_for
 from app.api.deliveries import Reach
 from app.api.deps import Deps
 from app.api.incidents import incident_for
 from app.api.volumes import read_bins
 from app.feeds import web_link
-from app.model import Brand, Evidence, Mention, MentionFilter
+from app.model import Brand, Evidence, Label, Mention, MentionFilter, Sentiment
 from app.storage.records import Attempt, Delivery, Watch
 from app.web.chart import POOR, Chart, draw
 from collectors.base import Source, SourceState
@@ -41,8 +41,14 @@ CARD, WIDE = 400.0, 1000.0
 STALE = timedelta(minutes=15)
 """A verdict older than this says nothing about now: nobody has watched since."""
 
+STRONG = 0.2
+"""From here on a score in -1..1 takes a side: words and sentence that take opposite ones are worth a word."""
+
 Mood = Literal["calm", "warning", "critical", "learning", "not_evaluated", "stale", "new"]
 Range = Literal["day", "week", "month"]
+Tab = Literal["all", "uncertain", "corrected"]
+TABS: tuple[Tab, ...] = ("all", "uncertain", "corrected")
+"""Which mentions of a brand: all, those to review first (uncertain, and nobody has looked), those a person labelled."""
 RANGES: Mapping[Range, tuple[timedelta, Width]] = {
     "day": (timedelta(days=1), "3600"),
     "week": (timedelta(days=7), "3600"),
@@ -73,13 +79,25 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A mention as it is shown: its texts in pieces, so that evidence is marked without splicing markup into a text."""
+    """A mention as it is shown: its texts in pieces, so that evidence is marked without splicing markup into a text.
+
+    `words` is the marked evidence, heaviest first; `chances` the scorer's probabilities by label. `surface` is the side
+    that the words alone take where the whole sentence takes the other one: irony, litotes.
+    """
 
     mention: Mention
     brand_name: str
     title: tuple[Piece, ...]
     text: tuple[Piece, ...]
     link: str | None
+    words: tuple[Piece, ...]
+    chances: tuple[tuple[Label, float], ...]
+    surface: Label | None
+
+    @property
+    def doubtful(self) -> bool:
+        """A person should look, and none has."""
+        return self.mention.sentiment.uncertain and self.mention.correction is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,8 @@ class BrandCard:
     """A brand at a glance. `coverage` is the share of its enabled sources that are fresh now, None without any.
 
     `tones` and `copies` count what is live, as the chart and its table do; `history` is the stories from history.
+    `stories` and `expected` are over both: counts of labels beside sums of probabilities. `restated_at`: when one of
+    these counts last changed because a label did.
     """
 
     brand: Brand
@@ -107,6 +127,9 @@ class BrandCard:
     tones: Counter[str]
     copies: int
     history: int
+    stories: Counter[str]
+    expected: Mapping[str, float]
+    restated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +320,9 @@ def brand_card(
         tones=sum((b.stories for b in bins), Counter()),
         copies=sum(b.copies.total() for b in bins),
         history=sum(b.backfill_stories.total() for b in bins),
+        stories=sum((b.stories + b.backfill_stories for b in bins), Counter()),
+        expected={tone: sum(b.expected[tone] for b in bins) for tone in TONES},
+        restated_at=max((b.restated_at for b in bins if b.restated_at), default=None),
     )
 
 
@@ -379,36 +405,60 @@ def said_of(brands: Sequence[Brand], mentions: Sequence[Mention]) -> tuple[Said,
 
 
 def said(mention: Mention, brand_name: str) -> Said:
-    """The scored text was title, line feed, text, or the text alone: the evidence is marked in whichever fits."""
+    """The scored text was title, line feed, text, or the text alone: the evidence is marked in whichever it fits."""
     title, text = mention.title, mention.text
     shown = "" if text.startswith(title) else title
-    evidence = mention.sentiment.evidence
-    if shown and fits(f"{shown}\n{text}", evidence):
+    evidence, alone = fitting(f"{shown}\n{text}", mention.sentiment.evidence), fitting(text, mention.sentiment.evidence)
+    if shown and len(evidence) >= len(alone):
         parts = pieces(shown, evidence), pieces(text, evidence, len(shown) + 1)
-    elif fits(text, evidence):
-        parts = (Piece(shown),) if shown else (), pieces(text, evidence)
     else:
-        parts = (Piece(shown),) if shown else (), (Piece(text),)
-    return Said(mention, brand_name, *parts, link=web_link(mention.url))
+        parts = (Piece(shown),) if shown else (), pieces(text, alone)
+    marked = [piece for part in parts for piece in part if piece.weight is not None]
+    return Said(
+        mention,
+        brand_name,
+        *parts,
+        link=web_link(mention.url),
+        words=tuple(sorted(marked, key=lambda piece: -abs(piece.weight or 0.0))),
+        chances=tuple(zip(TONES, mention.sentiment.probabilities or (), strict=False)),
+        surface=surface(mention.sentiment),
+    )
 
 
-def fits(text: str, evidence: Sequence[Evidence]) -> bool:
-    return all(text[e.start : e.end] == e.text for e in evidence)
+def surface(tone: Sentiment) -> Label | None:
+    """The side that the words alone (the fast tier) take, where the whole sentence takes the other one."""
+    alone, whole = tone.components.get("fast"), tone.score
+    if alone is None or whole is None or min(abs(alone), abs(whole)) < STRONG or alone * whole > 0:
+        return None
+    return "positive" if alone > 0 else "negative"
+
+
+def fitting(text: str, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence that stands where it says it does; what is stored may be of another version, or of another text."""
+    return tuple(e for e in evidence if e.weight and 0 <= e.start < e.end and text[e.start : e.end] == e.text)
 
 
 def pieces(text: str, evidence: Sequence[Evidence], offset: int = 0) -> tuple[Piece, ...]:
-    """The text cut at the evidence, which counts from `offset` characters before it."""
-    return tuple(_cut(text, evidence, offset))
+    """The text cut at the evidence, which counts from `offset` characters before it. The heavier of two goes first."""
+    return tuple(_cut(text, [(e.start - offset, e.end - offset, e.weight) for e in apart(evidence)]))
 
 
-def _cut(text: str, evidence: Sequence[Evidence], offset: int) -> Iterator[Piece]:
+def apart(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Evidence without overlaps, in the text's order: the heavier of two stays."""
+    kept: list[Evidence] = []
+    for one in sorted(evidence, key=lambda e: (-abs(e.weight), e.start, e.end)):
+        if all(one.end <= other.start or other.end <= one.start for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda e: e.start)
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int, float]]) -> Iterator[Piece]:
     at = 0
-    for word in sorted(evidence, key=lambda e: e.start):
-        start, end = word.start - offset, word.end - offset
+    for start, end, weight in spans:
         if at <= start < end <= len(text):
             if at < start:
                 yield Piece(text[at:start])
-            yield Piece(text[start:end], word.weight)
+            yield Piece(text[start:end], weight)
             at = end
     if at < len(text):
         yield Piece(text[at:])

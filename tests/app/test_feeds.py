@@ -10,7 +10,7 @@ import feedparser
 import pytest
 
 from app.feeds import Feed, json_feed, rss, web_link
-from app.model import Mention, Sentiment
+from app.model import Correction, Mention, Sentiment
 
 FEED = Feed("Café & Aurora", "https://avizor.example/feed?a=1&b=2", "https://avizor.example/brands/aurora", "es")
 NASTY = '<script>alert("x")</script> & <img src=x onerror=alert(1)> ]]>'
@@ -34,6 +34,7 @@ def mention(**fields: Any) -> Mention:
         "story_id": 7,
         "copy": False,
         "backfill": False,
+        "scored_at": AT,
     }
     return Mention(**usual | fields)
 
@@ -48,6 +49,14 @@ def entry(**fields: Any) -> ElementTree.Element:
     found = ElementTree.fromstring(rss(FEED, [mention(**fields)])).find("channel/item")
     assert found is not None
     return found
+
+
+def test_a_persons_word_on_the_tone_is_what_counts() -> None:
+    corrected = Correction("positive", "Ana", AT)
+    assert item(correction=corrected)["tags"] == ["positiva"]
+    told = item(correction=corrected)["_avizor"]
+    assert (told["label"], told["score"]) == ("positive", 1.0)
+    assert entry(correction=corrected).findtext("category") == "positiva"
 
 
 def test_a_json_feed_is_one_of_version_1_1() -> None:

@@ -141,11 +141,13 @@ def test_a_key_in_the_address_is_no_key(house: House) -> None:
     assert house.anybody().get(f"/api/v1/brands?key={house.key()}").status_code == 401
 
 
-READS = ["mentions", "posts", "incidents", "sources", "brands", "channels", "deliveries"]
+READS = ["mentions", "corrections", "posts", "incidents", "sources", "brands", "channels", "deliveries", "scorer"]
 RESPONDS = [
     ("POST", "/api/v1/incidents/x/acknowledge"),
     ("POST", "/api/v1/sources/x/poll"),
     ("POST", "/api/v1/deliveries/1/redrive"),
+    ("PUT", "/api/v1/mentions/x/1/correction"),
+    ("DELETE", "/api/v1/mentions/x/1/correction"),
 ]
 ADMINISTERS = [
     ("GET", "/api/v1/keys"),
@@ -164,7 +166,11 @@ ADMINISTERS = [
 
 
 def statuses(caller: Client, asked: list[tuple[str, str]]) -> set[int]:
-    return {caller.request(method, path).status_code for method, path in asked}
+    return {caller.request(method, path, **body(path)).status_code for method, path in asked}
+
+
+def body(path: str) -> dict[str, Any]:
+    return {"json": {"label": "neutral"}} if path.endswith("/correction") else {}
 
 
 def test_a_viewer_reads_and_does_nothing_else(house: House) -> None:

@@ -49,7 +49,9 @@ def figures(house: House) -> dict[str, float]:
 
 def test_it_counts_what_there_is(house: House) -> None:
     brand, channel = house.brand("aurora"), house.channel("guardia")
-    house.hear(house.source("diario"), house.item("a", {brand: "negative"}), house.item("b", {brand: "unknown"}))
+    for_now = house.item("a", {brand: "negative"}, heard={"provisional": True})
+    house.hear(house.source("diario"), for_now, house.item("b", {brand: "unknown"}))
+    house.storage.mentions.correct("aurora", house.mention("b").post_id, "neutral", "Ana", "", house.now)
     house.source("new")
     house.source("off", enabled=False)
     house.crisis(brand, (channel,))
@@ -58,6 +60,8 @@ def test_it_counts_what_there_is(house: House) -> None:
     house.now += timedelta(minutes=10)
     assert figures(house) == {
         "avizor_mentions_stored": 2,
+        "avizor_mentions_provisional": 1,
+        "avizor_mentions_restated": 1,
         "avizor_sources ok": 1,
         "avizor_sources late": 1,
         "avizor_sources failing": 0,

@@ -35,8 +35,10 @@ def test_it_lists_them_newest_first(house: House, aurora: Brand, diario: Source)
 
 
 def test_it_tells_all_that_is_known_of_one(house: House, aurora: Brand, diario: Source) -> None:
-    evidence = (Evidence(0, 8, "Terrible", -2.1),)
-    house.hear(diario, house.item("a", {aurora: "negative"}, title="T", text="Terrible coffee.", evidence=evidence))
+    evidence = (Evidence(2, 10, "Terrible", -2.1),)
+    heard = {"components": {"fast": -0.4, "quality": -0.8}, "provisional": True}
+    item = house.item("a", {aurora: "negative"}, title="T", text="Terrible coffee.", evidence=evidence, heard=heard)
+    house.hear(diario, item)
     item = house.caller().get("/api/v1/mentions").json()["items"][0]
     assert item.pop("post_id") == item.pop("story_id")
     assert item == {
@@ -51,15 +53,24 @@ def test_it_tells_all_that_is_known_of_one(house: House, aurora: Brand, diario: 
         "site": "news.example",
         "published_at": "2026-11-18T12:00:00Z",
         "fetched_at": "2026-11-18T12:00:00Z",
+        "label": "negative",
+        "score": -0.6,
         "sentiment": {
             "label": "negative",
             "score": -0.6,
-            "scorer": "test/1",
+            "probabilities": {"negative": 0.7, "neutral": 0.2, "positive": 0.1},
+            "confidence": 0.7,
+            "uncertain": False,
+            "evidence": [{"start": 2, "end": 10, "text": "Terrible", "weight": -2.1}],
             "language": "en",
             "language_confidence": 0.9,
-            "probabilities": None,
-            "evidence": [{"start": 0, "end": 8, "text": "Terrible", "weight": -2.1}],
+            "scorer": "test/1",
+            "scored_at": "2026-11-18T12:00:00Z",
+            "provisional": True,
+            "components": {"fast": -0.4, "quality": -0.8},
         },
+        "correction": None,
+        "was": None,
     }
 
 
@@ -68,7 +79,40 @@ def test_unknown_is_its_own_tone_without_a_score(house: House, aurora: Brand, di
     caller = house.caller()
     assert keys(caller, "?label=neutral") == ["b"]
     assert keys(caller, "?label=unknown") == ["a"]
-    assert caller.get("/api/v1/mentions?label=unknown").json()["items"][0]["sentiment"]["score"] is None
+    (unknown,) = caller.get("/api/v1/mentions?label=unknown").json()["items"]
+    assert (unknown["label"], unknown["score"]) == ("unknown", None)
+    sentiment = unknown["sentiment"]
+    assert (sentiment["score"], sentiment["probabilities"], sentiment["confidence"]) == (None, None, None)
+    assert sentiment["uncertain"] is False
+
+
+def test_the_uncertain_ones_are_found_for_review(house: House, aurora: Brand, diario: Source) -> None:
+    close = {"probabilities": (0.45, 0.35, 0.2)}
+    house.hear(
+        diario,
+        house.item("close", {aurora: "negative"}, heard=close),
+        house.item("clear", {aurora: "negative"}, age=timedelta(hours=1)),
+        house.item("unheard", {aurora: "unknown"}, age=timedelta(hours=2)),
+    )
+    caller = house.caller("viewer")
+    assert keys(caller, "?uncertain=true") == ["close"]
+    assert keys(caller, "?uncertain=false") == ["clear", "unheard"]
+    assert keys(caller, "?uncertain=true&label=positive") == []
+    (item,) = caller.get("/api/v1/mentions?uncertain=true").json()["items"]
+    assert (item["sentiment"]["uncertain"], item["sentiment"]["confidence"]) == (True, 0.45)
+
+
+def test_what_a_person_labelled_is_found_and_its_label_is_what_counts(
+    house: House, aurora: Brand, diario: Source
+) -> None:
+    house.hear(diario, house.item("a", {aurora: "negative"}), house.item("b", {aurora: "negative"}))
+    url = f"/api/v1/mentions/aurora/{house.mention('a').post_id}/correction"
+    caller = house.caller()
+    assert caller.put(url, json={"label": "positive"}).status_code == 200
+    assert keys(caller, "?corrected=true") == ["a"]
+    assert keys(caller, "?corrected=false") == ["b"]
+    assert keys(caller, "?label=positive") == ["a"]
+    assert keys(caller, "?label=negative") == ["b"]
 
 
 def test_its_filters_add_up(house: House, aurora: Brand, diario: Source) -> None:
@@ -147,6 +191,8 @@ def test_an_answer_is_kept_by_nobody_else(house: House, aurora: Brand) -> None:
         ("limit=x", "query.limit"),
         ("text=", "query.text"),
         ("language=spanish", "query.language.0"),
+        ("uncertain=perhaps", "query.uncertain"),
+        ("corrected=", "query.corrected"),
         ("sort=score", "query.sort"),
     ],
 )

@@ -19,6 +19,8 @@ class Theirs:
     """What belongs to the brand that the key does not cover."""
 
     ids: dict[str, str]
+    brand: str
+    post_id: int
 
 
 @pytest.fixture
@@ -53,7 +55,9 @@ def theirs(house: House) -> Theirs:
             "/deliveries/{delivery_id}": str(delivery.id),
             "/mentions/{brand}/{post_id}": f"{other.slug}/{mention.post_id}",
             "/keys/{key_id}": made.split("_")[1],
-        }
+        },
+        other.slug,
+        mention.post_id,
     )
 
 
@@ -68,6 +72,8 @@ def address(path: str, theirs: Theirs) -> str:
 def body(method: str, path: str) -> dict[str, Any]:
     if path.endswith("/resolve"):
         return {"json": {"reason": "no reason"}}
+    if method == "PUT" and path.endswith("/correction"):
+        return {"json": {"label": "positive", "note": "no reason"}}
     return {"json": {}} if method == "PUT" else {}
 
 
@@ -120,6 +126,9 @@ def test_a_key_for_one_brand_changes_nothing_of_another(house: House, theirs: Th
     incident = house.storage.incidents.get(theirs.ids["/incidents/{incident_id}"])
     assert incident is not None
     assert incident.state == "open"
+    mention = house.storage.mentions.get(theirs.brand, theirs.post_id)
+    assert mention is not None
+    assert (mention.label, mention.correction) == ("negative", None)
 
 
 def test_what_is_not_covered_and_what_does_not_exist_look_the_same(house: House, theirs: Theirs) -> None:

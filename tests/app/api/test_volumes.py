@@ -18,8 +18,18 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def row(start: datetime, label: str, stories: int, copies: int = 0, old: int = 0, old_copies: int = 0) -> VolumeRow:
-    return VolumeRow(start, label, stories, copies, old, old_copies, 0.0)
+def row(
+    start: datetime,
+    label: str,
+    stories: int,
+    copies: int = 0,
+    old: int = 0,
+    old_copies: int = 0,
+    *,
+    expected: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    restated_at: datetime | None = None,
+) -> VolumeRow:
+    return VolumeRow(start, label, stories, copies, old, old_copies, *expected, restated_at)
 
 
 def test_bins_reach_around_what_was_asked_for() -> None:
@@ -63,6 +73,19 @@ def test_every_bin_is_there_and_unknown_is_in_no_other_column() -> None:
     assert first.copies["negative"] == 1
     assert second.stories.total() == 0
     assert (third.stories["neutral"], third.backfill_stories["neutral"], third.backfill_copies["neutral"]) == (1, 4, 3)
+
+
+def test_probabilities_are_summed_over_all_labels_of_a_bin() -> None:
+    marks = edges("3600", NOON, NOON + timedelta(hours=2), MADRID)
+    rows = [
+        row(NOON, "negative", 2, expected=(1.25, 0.5, 0.25)),
+        row(NOON, "positive", 1, expected=(0.25, 0.25, 0.5), restated_at=NOON + timedelta(minutes=7)),
+        row(NOON + FINE, "unknown", 3, restated_at=NOON + timedelta(minutes=9)),
+    ]
+    first, second = fill(marks, rows, [], NOON + timedelta(days=1))
+    assert first.expected == {"negative": 1.5, "neutral": 0.75, "positive": 0.75}
+    assert first.restated_at == NOON + timedelta(minutes=9)
+    assert (second.expected, second.restated_at) == ({"negative": 0.0, "neutral": 0.0, "positive": 0.0}, None)
 
 
 def covered(start: datetime, *shares: tuple[int, int]) -> list[CoverageRow]:
@@ -134,6 +157,52 @@ def test_copies_and_history_have_their_own_columns(house: House) -> None:
     (only,) = house.caller().get(url).json()["bins"]
     names = ("stories", "copies", "backfill_stories", "backfill_copies")
     assert [only[name]["negative"] for name in names] == [1, 1, 1, 0]
+
+
+NOW = "/api/v1/volumes?brand=aurora&width=300&since=2026-11-18T12:00:00Z&until=2026-11-18T12:05:00Z"
+
+
+def test_counts_stand_beside_what_is_expected(house: House) -> None:
+    brand, source = house.brand("aurora"), house.source("diario")
+    house.hear(
+        source,
+        house.item("a", {brand: "negative"}, story="one"),
+        house.item("b", {brand: "negative"}, story="one"),
+        house.item("c", {brand: "positive"}, backfill=True),
+        house.item("d", {brand: "unknown"}),
+    )
+    (only,) = house.caller().get(NOW).json()["bins"]
+    assert only["stories"] == {"negative": 1, "neutral": 0, "positive": 0, "unknown": 1}
+    assert only["expected"] == {"negative": 0.8, "neutral": 0.4, "positive": 0.8}  # (.7 .2 .1) + (.1 .2 .7)
+    assert only["restated_at"] is None
+
+
+def test_a_persons_word_restates_the_bin_and_says_when(house: House) -> None:
+    brand, source = house.brand("aurora"), house.source("diario")
+    house.hear(source, house.item("a", {brand: "negative"}))
+    caller = house.caller()
+    url = f"/api/v1/mentions/aurora/{house.mention('a').post_id}/correction"
+    house.now = NOON + timedelta(minutes=20)
+    assert caller.put(url, json={"label": "positive"}).status_code == 200
+    (only,) = caller.get(NOW).json()["bins"]
+    assert only["stories"] == {"negative": 0, "neutral": 0, "positive": 1, "unknown": 0}
+    assert only["expected"] == {"negative": 0.0, "neutral": 0.0, "positive": 1.0}
+    assert only["restated_at"] == "2026-11-18T12:20:00Z"
+    caller.delete(url)
+    (only,) = caller.get(NOW).json()["bins"]
+    assert (only["stories"]["negative"], only["expected"]["negative"]) == (1, 0.7)
+
+
+def test_it_answers_304_until_a_figure_changes(house: House) -> None:
+    brand, source = house.brand("aurora"), house.source("diario")
+    house.hear(source, house.item("a", {brand: "negative"}))
+    caller = house.caller()
+    house.now = NOON + timedelta(hours=1)
+    tag = caller.get(NOW).headers["etag"]
+    same = caller.get(NOW, headers={"If-None-Match": tag})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    caller.put(f"/api/v1/mentions/aurora/{house.mention('a').post_id}/correction", json={"label": "neutral"})
+    assert caller.get(NOW, headers={"If-None-Match": tag}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from app.web.render import STYLE
 
 PAIRS = [
-    *product(("ink", "soft", "link", "negative", "warning"), ("paper", "card")),
+    *product(("ink", "soft", "link", "negative", "positive", "warning"), ("paper", "card")),
+    ("ink", "neutral-soft"),
     *((tone, f"{tone}-soft") for tone in ("negative", "neutral", "positive", "unknown", "warning", "calm")),
     *product(("ink",), ("negative-soft", "warning-soft", "calm-soft", "against", "for")),
     ("on-deep", "deep"),
@@ -43,6 +44,13 @@ def test_every_text_stands_out_from_its_ground(scheme: str) -> None:
         if contrast(colours[text], colours[ground]) < 4.5
     }
     assert weak == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_line_under_a_word_stands_out_from_its_ground(scheme: str) -> None:
+    colours = palette(scheme)
+    assert contrast(colours["negative"], colours["against"]) >= 3
+    assert contrast(colours["positive"], colours["for"]) >= 3
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,5 +1,6 @@
 """Nothing of a mention runs: what others write is text, wherever a page shows it."""
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib import import_module
@@ -7,7 +8,7 @@ from importlib import import_module
 import pytest
 from jinja2 import Environment
 
-from app.model import Evidence
+from app.model import Evidence, MentionFilter
 from app.web.render import environment
 from collectors.base import Reject
 from tests.app.api.house import House
@@ -24,6 +25,10 @@ RUNNING = [
     "\u202e<b>evil</b>",
     "&lt;script&gt;alert(1)&lt;/script&gt;",
 ]
+HOSTILE = tuple(
+    Evidence(start, end, "<script>alert(1)</script>", -3.0) for start, end in ((-1, 5), (0, 10**9), (7, 3), (0, 25))
+)
+"""Evidence that says of the text what is not there."""
 LINKS = [
     "javascript:alert(1)",
     "JAVASCRIPT:alert(1)",
@@ -73,11 +78,14 @@ def infested(house: House) -> House:
             text=nasty,
             author=nasty,
             url=[*LINKS, f"https://ok.example/{nasty}"][i % (len(LINKS) + 1)],
-            evidence=(Evidence(0, 3, nasty[:3], -1.0), Evidence(3, 6, nasty[3:6], 1.0)),
+            evidence=(*HOSTILE, Evidence(0, 3, nasty[:3], -1.0), Evidence(3, 6, nasty[3:6], 1.0)),
+            heard={"scorer": nasty, "components": {"fast": 0.9, nasty: -0.9}, "probabilities": (0.4, 0.35, 0.25)},
         )
         for i, nasty in enumerate(RUNNING)
     ]
     house.hear(source, *texts, rejects=(Reject(everything, everything),))
+    for mention in house.storage.mentions.page(MentionFilter(brands=("aurora",)))[:2]:
+        house.storage.mentions.correct("aurora", mention.post_id, "negative", everything, everything, house.now)
     house.judge(brand, reason=everything)
     incident = house.crisis(brand, (channel,), texts=tuple(RUNNING))
     house.kill_delivery(f"{incident.id}.1.guardia", error=everything)
@@ -90,6 +98,9 @@ def pages(house: House) -> Iterator[str]:
     for url in (
         "/",
         "/brands/aurora",
+        "/brands/aurora?show=uncertain",
+        "/brands/aurora?show=corrected",
+        "/brands/aurora?show=uncertain&source=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
         "/incidents/incident-of-aurora",
         "/brands/aurora?text=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
         "/login?next=/%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
@@ -114,9 +125,7 @@ def test_the_check_above_sees_what_would_run_without_escaping(infested: House, m
 def test_what_others_wrote_is_shown_as_they_wrote_it(infested: House) -> None:
     html = infested.visitor().get("/").text
     assert "&lt;iframe src=javascript:alert(1)&gt;" in html
-    assert "{{ 7 * 7 }}" in html.replace('<mark class="against">', "").replace('<mark class="for">', "").replace(
-        "</mark>", ""
-    )
+    assert "{{ 7 * 7 }}" in re.sub("</?mark[^>]*>", "", html)
 
 
 def test_only_web_addresses_are_linked(infested: House) -> None:
