@@ -58,6 +58,7 @@ def _public_url(values: dict[str, Any]) -> str:
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 InterfaceLanguage = Literal["es", "en"]
+Tier = Literal["auto", "fast", "quality"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 _List = (NoDecode, BeforeValidator(_listed))
 
@@ -92,6 +93,13 @@ class Settings(BaseSettings):
         default="es", description="language of brands and channels that name none"
     )
     time_zone: TimeZone = Field(default="UTC", description="time zone of brands that name none")
+    tone: Tier = Field(
+        default="auto", description="who hears the tone: fast, quality, or auto, the quality tier where it is installed"
+    )
+    tone_biases: Path = Field(
+        default_factory=lambda values: values["data_dir"] / "tone-biases.json",
+        description="file with what people's corrections have taught; there is none until it is applied",
+    )
     secret_keys: Annotated[tuple[SecretStr, ...], *_List] = Field(
         default=(), description="Fernet keys that seal stored secrets, the newest first; instead of the key file"
     )

@@ -4,6 +4,7 @@ Data goes to stdout, words for a person to stderr. The exit status is 0 done, 1 
 The rooms are imported inside the commands, so that `avizor --help` answers at once.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -19,8 +20,10 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+train_commands = typer.Typer(help="Teach the scorer.", no_args_is_help=True)
 key_commands = typer.Typer(help="Keys of the API.", no_args_is_help=True)
 channel_commands = typer.Typer(help="Where alerts go.", no_args_is_help=True)
+commands.add_typer(train_commands, name="train")
 commands.add_typer(key_commands, name="keys")
 commands.add_typer(channel_commands, name="channels")
 
@@ -156,14 +159,54 @@ def match(file: FileName) -> None:
 @commands.command()
 @told
 def score(
-    file: FileName,
-    language: Annotated[str | None, typer.Option(help="The language of every line; by default found.")] = None,
-    tier: Annotated[str, typer.Option(help="Who listens; all is what the service uses.")] = "all",
+    given: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT|FILE", help="A text; or a file with one text a line; - is stdin."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="A text, also where there is a file of that name.")] = None,
+    file: Annotated[str | None, typer.Option(help="A file; it fails where there is none.")] = None,
+    language: Annotated[str | None, typer.Option(help="The language of every text; by default found.")] = None,
+    tier: Annotated[
+        Literal["fast", "quality"] | None, typer.Option(help="Who listens; by default as the service does.")
+    ] = None,
 ) -> None:
-    """Hear the tone of texts, one a line. Prints one Sentiment a line, as JSON."""
+    """Hear the tone of a text, and show it. Of a file: one Sentiment a line, as JSON, in the same order."""
     from app.cli import scores
 
-    scores.score(file, language, tier)
+    scores.score(given, text, file, language, tier)
+
+
+# ── what was heard, again ────────────────────────────────────────────────────
+
+
+@commands.command()
+@told
+def rescore(
+    since: Annotated[str | None, typer.Option(help="Published then or later, such as 2026-11-22.")] = None,
+    until: Annotated[str | None, typer.Option(help="Published before then.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Hear them here, and print what changed.")] = False,
+) -> None:
+    """Have stored mentions heard anew by the present scorer. What a person has said of their tone stays."""
+    from app.cli import rescores
+
+    rescores.rescore(since, until, now=now)
+
+
+@train_commands.command("corrections")
+@told
+def train_corrections(
+    brand: Annotated[str | None, typer.Option(help="Learn from this brand's corrections only.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the proposal goes; by default the data folder.")
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Learn single words too, from 500 corrections on.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Put it in force, after a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Learn from people's corrections of tones: print what that would change, and propose it. Applies nothing."""
+    from app.cli import train
+
+    train.corrections(brand, out, words=words, apply=apply, yes=yes)
 
 
 # ── keys and channels ────────────────────────────────────────────────────────

@@ -1,8 +1,8 @@
-"""The settings of a command that listens: which languages there are is known one floor above the settings."""
+"""The languages of a command: those that it can tell apart, and the one that its words are in."""
 
 from app.config_file import ConfigError, likely
 from app.language import KNOWN
-from app.settings import Settings, load_settings, where_set
+from app.settings import Settings, environment, load_settings, where_set
 
 
 def load_listening_settings() -> Settings:
@@ -14,3 +14,9 @@ def load_listening_settings() -> Settings:
         told = f"no language can be recognised as {unknown[0]}" + (f"; did you mean {near}?" if near else "")
         raise ConfigError([where_set(settings, "languages", told)])
     return settings
+
+
+def spanish() -> bool:
+    """The terminal speaks Spanish (POSIX: the first of these that is set decides)."""
+    spoken = (environment().get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next(filter(None, spoken), "").startswith("es")

@@ -48,8 +48,11 @@ class Words(logging.Formatter):
         return f"{line}\n{trace}" if trace else line
 
 
-def start_log(settings: Settings) -> None:
-    """Send every log record to stderr, through the filter that knows the live secrets."""
+def start_log(settings: Settings, *, quiet: bool = False) -> None:
+    """Send every log record to stderr, through the filter that knows the live secrets.
+
+    `quiet`: no less than warnings, for a command that tells by itself what it does.
+    """
     password = urlsplit(settings.database_url).password
     if password:
         LIVE_SECRETS.learn(f":{password}@")  # with what surrounds it: it may be a word as plain as avizor
@@ -57,5 +60,7 @@ def start_log(settings: Settings) -> None:
     handler.addFilter(LIVE_SECRETS)
     handler.setFormatter(Words() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    if quiet:
+        logging.getLogger().setLevel(max(logging.WARNING, logging.getLogger().level))
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

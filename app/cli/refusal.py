@@ -47,11 +47,13 @@ def _expected() -> tuple[type[Exception], ...]:
     """Evaluated only once something went wrong: the rooms are not imported for it before."""
     from alerts.base import NotifyError
     from app.config_file import ConfigError
+    from app.sentiment import TierMissing
+    from app.sentiment.corrections import BiasesError
     from app.storage.records import StorageError
     from app.vault import VaultError
     from collectors.base import CollectError
 
-    return (Refusal, ConfigError, StorageError, VaultError, CollectError, NotifyError)
+    return (Refusal, ConfigError, StorageError, VaultError, TierMissing, BiasesError, CollectError, NotifyError)
 
 
 def _status(error: Exception) -> int:

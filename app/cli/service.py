@@ -17,7 +17,7 @@ import uvicorn
 
 from app.api.auth import new_key
 from app.cli.configuration import apply_to, write_example
-from app.cli.languages import load_listening_settings
+from app.cli.languages import load_listening_settings, spanish
 from app.cli.logs import start_log
 from app.cli.paper import say
 from app.cli.refusal import Refusal
@@ -25,7 +25,7 @@ from app.cli.rooms import make_folders, open_rooms
 from app.clock import utc_now
 from app.config import load_config
 from app.main import make_app
-from app.settings import Settings, environment
+from app.settings import Settings
 from app.storage import Storage
 
 FIRST_KEY = "first-api-key"
@@ -193,9 +193,3 @@ def welcome(settings: Settings, first_key: Path | None) -> list[str]:
         "  Apply changes:  avizor plan (what would change), avizor apply",
         f"  Documentation:  the folder docs/; the API: {page}/openapi.json",
     ]
-
-
-def spanish() -> bool:
-    """The terminal speaks Spanish (POSIX: the first of these that is set decides)."""
-    spoken = (environment().get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return next(filter(None, spoken), "").startswith("es")

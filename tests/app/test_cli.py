@@ -2,37 +2,26 @@
 
 import hashlib
 import json
-import logging
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import commands
-from app.settings import PREFIX, Settings, environment
-from app.storage import Storage, open_storage
-from app.vault import open_vault
+from app.settings import environment
+from app.storage import Storage
+from tests.app.terminal import FEED, allow_loopback, avizor, far_end, own_place, own_storage
 
 ROOT = Path(__file__).parents[2]
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G"
-
-FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Diario</title><link>https://diario.example/</link>
-<item><guid>1</guid><title>Telefónica se cae</title><link>https://diario.example/1</link>
-<description>Movistar sin servicio en O2 España.</description><pubDate>Sun, 22 Nov 2026 09:00:00 GMT</pubDate></item>
-<item><guid>2</guid><title>El tiempo</title><link>https://diario.example/2</link><description>Sol.</description></item>
-</channel></rss>"""
 
 CONFIG = """\
 [[brands]]
@@ -42,83 +31,15 @@ query = 'telefonica OR movistar OR "o2 españa"'
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A folder of its own, none of our variables, and the log as it was afterwards."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(environment()):
-        if name.startswith(PREFIX):
-            monkeypatch.delenv(name)
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:], logging.root.level = handlers, level
-
-
-class Said:
-    """What a command left behind."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-        assert "Traceback" not in err
-
-    @property
-    def rows(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-def avizor(*arguments: str, stdin: str | bytes | None = None) -> Said:
-    result = CliRunner().invoke(commands, arguments, input=stdin)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Said(result.exit_code, result.stdout, result.stderr)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with own_place(tmp_path, monkeypatch):
+        yield
 
 
 @pytest.fixture
 def storage() -> Iterator[Storage]:
-    """The storage of the installation in this folder, with its tables."""
-    assert avizor("migrate").status == 0
-    settings = Settings()
-    made = open_storage(settings.database_url, open_vault(settings))
-    yield made
-    made.close()
-
-
-@contextmanager
-def far_end(feed: str = FEED) -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
-    """A publisher and a webhook receiver on loopback: its port, and (path, body) of every POST."""
-    posts: list[tuple[str, bytes]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(404 if "gone" in self.path else 200, feed.encode())
-
-        def do_POST(self) -> None:
-            posts.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
-            self._answer(200, b"ok")
-
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("content-type", "application/rss+xml")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_port, posts
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def allow_loopback(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    monkeypatch.setenv("AVIZOR_ALLOW_NETWORKS", "127.0.0.0/8")
-    monkeypatch.setenv("AVIZOR_ALLOW_PORTS", str(port))
+    with own_storage() as made:
+        yield made
 
 
 # ── the whole ────────────────────────────────────────────────────────────────
@@ -222,7 +143,7 @@ def test_it_says_when_there_is_no_file() -> None:
     assert (said.status, said.err) == (2, "avizor: avizor.toml: cannot be read: No such file or directory\n")
 
 
-# ── parse, match, score ──────────────────────────────────────────────────────
+# ── parse, match ──────────────────────────────────────────────────────
 
 
 def test_it_reads_a_saved_feed_into_one_post_a_line() -> None:
@@ -304,28 +225,6 @@ def test_it_leaves_out_and_names_the_line_that_is_no_post(line: str, message: st
     assert (said.status, [row["text"] for row in said.rows]) == (1, ["movistar", "telefonica"])
     assert said.err.count("\n") == 1
     assert said.err.startswith(f"avizor: -:3: {message}")
-
-
-def test_it_hears_one_text_a_line_in_order() -> None:
-    said = avizor("score", "--language", "en", "-", stdin="I love it, wonderful.\n\nAwful, the worst.\r\n")
-    assert [row["label"] for row in said.rows] == ["positive", "unknown", "negative"]
-    assert said.rows[2]["evidence"][0]["text"] in ("Awful", "worst")
-    assert all({"label", "score", "probabilities", "language", "evidence"} <= set(row) for row in said.rows)
-
-
-def test_it_finds_the_language_and_never_guesses_a_tone_that_it_cannot_hear() -> None:
-    (row,) = avizor("score", "-", stdin="Una estafa, llevo tres horas esperando y nadie contesta al teléfono.\n").rows
-    assert (row["language"], row["label"], row["score"]) == ("es", "unknown", None)
-
-
-def test_it_gives_out_what_came_before_a_line_that_is_not_utf8() -> None:
-    said = avizor("score", "--tier", "vader", "--language", "en", "-", stdin=b"good\nse\xf1or\nbad\n")
-    assert (said.status, len(said.rows), said.err) == (1, 1, "avizor: -:2: is not UTF-8\n")
-
-
-def test_it_knows_its_tiers_and_languages() -> None:
-    assert "there are: all, vader" in avizor("score", "--tier", "nobody", "-", stdin="x").err
-    assert avizor("score", "--language", "klingon", "-", stdin="x").status == 2
 
 
 # ── keys and channels ────────────────────────────────────────────────────────
