@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo test check lock format kills real bench clean
+.PHONY: run demo test check lock format kills real tone bench clean
 
 run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR_PORT and the like change it)
 	@exec $(BIN)/avizor serve --init --migrate --apply
@@ -32,10 +32,22 @@ SHARED ?= ../shared
 real: .venv/dev.stamp           ## real feeds and recorded answers through the running service; needs data that is not in here
 	$(BIN)/python -m tests.real_input $(SHARED)
 
+E5 ?= e5-small-q4.bin
+TONE := $(PYTHON) -m benchmarks.tone.transformer --data $(SHARED)/data/sentiment --weights $(E5) --work build/tone
+tone:                           ## train the models of tone anew: an evening on two cores (docs/sentiment.md says what it needs)
+	$(TONE) pretrain
+	for seed in 1 2; do $(TONE) tune --seed $$seed || exit 1; done
+	$(TONE) average
+	$(TONE) label
+	$(TONE) distil
+	for seed in 1 2; do $(TONE) home --seed $$seed || exit 1; done
+	$(TONE) export
+
 bench: .venv/dev.stamp          ## the benchmarks, each beside its rival in the same run
 	$(BIN)/python benchmarks/match.py
 	$(BIN)/python benchmarks/vader.py
 	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python -m benchmarks.tone.speed
 
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
@@ -43,8 +55,8 @@ format: .venv/dev.stamp
 
 lock:                           ## pin anew; hashes, and no index address
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) pyproject.toml --group build -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) pyproject.toml --group build --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) pyproject.toml --extra quality --group build -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) pyproject.toml --extra quality --group build --group dev -o requirements-dev.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .venv/bin/pip:

