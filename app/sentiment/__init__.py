@@ -1,53 +1,50 @@
 """The tone of what is said.
 
-    texts, languages -> who hears that language -> Sentiments, in the texts' order
+    texts, languages -> the tier that is here -> Sentiments, in the texts' order
 
-A `Scorer` hears one language or several; `SCORERS` says which. A new one is one file and one line in `SCORERS`. What no
-scorer hears is unknown: never neutral, never negative.
+`fast` is always here: a linear model a language. `quality` needs the extra `avizor[quality]` and hears better; where it
+is, the two work together (`app.sentiment.tiers`). What no scorer hears is unknown: never neutral, never negative.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from app.model import Language, Sentiment
-from app.sentiment.base import NOBODY, Scorer, unheard
-from app.sentiment.vader import Vader
+from app.sentiment.base import NOBODY, Scorer, judged, unheard
 
-__all__ = ["NOBODY", "SCORERS", "Scorer", "Vader", "make_scorer", "unheard"]
+if TYPE_CHECKING:
+    from app.sentiment.corrections import Biases
 
-SCORERS: Mapping[str, Callable[[], Scorer]] = {"en": Vader}
-"""Language code -> who hears it. Making one is cheap: weights and lexicons are read with the first text."""
+__all__ = ["NOBODY", "TIERS", "Scorer", "TierMissing", "judged", "make_scorer", "unheard"]
 
-
-def make_scorer(languages: Iterable[str]) -> Scorer:
-    """One scorer for all the enabled languages. A language without an entry in `SCORERS` is unknown, not an error."""
-    makers = {code: SCORERS[code] for code in sorted(set(languages)) if code in SCORERS}
-    made = {maker: maker() for maker in set(makers.values())}  # one that hears several languages is made once
-    return _ByLanguage({code: made[maker] for code, maker in makers.items()})
+TIERS = ("fast", "quality")
+AUTO = "auto"
 
 
-class _ByLanguage:
-    """Hands each text to the scorer of its language, a batch to each."""
+class TierMissing(Exception):
+    """The tier that was asked for cannot be had here. The text says what to do, for the operator."""
 
-    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
-        self._scorers = scorers
 
-    @property
-    def id(self) -> str:
-        return " ".join(f"{code}={scorer.id}" for code, scorer in self._scorers.items()) or NOBODY
+def make_scorer(languages: Iterable[str], tier: str = AUTO, biases: "Biases | None" = None) -> Scorer:
+    """One scorer for all the enabled languages. Making it is cheap: weights and lexicons are read with the first text.
 
-    def score(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
-        if len(texts) != len(languages):
-            raise ValueError(f"{len(texts)} texts, but {len(languages)} languages")
-        sentiments = [unheard(language) for language in languages]
-        for scorer, places in self._batches(languages).items():
-            heard = scorer.score([texts[place] for place in places], [languages[place] for place in places])
-            for place, sentiment in zip(places, heard, strict=True):
-                sentiments[place] = sentiment
-        return sentiments
+    `tier`: "fast"; "quality", which raises `TierMissing` where it is not installed; or "auto": both as one where the
+    quality tier is here, else the fast one. A language without a model is unknown, not an error. `ValueError` for any
+    other tier. `biases`: what people's corrections have taught, added to the word of the one that has the last one.
+    """
+    from app.sentiment.corrections import biased
+    from app.sentiment.fast import Fast
 
-    def _batches(self, languages: Sequence[Language]) -> dict[Scorer, list[int]]:
-        batches: dict[Scorer, list[int]] = {}
-        for place, language in enumerate(languages):
-            if language.code is not None and (scorer := self._scorers.get(language.code)) is not None:
-                batches.setdefault(scorer, []).append(place)
-        return batches
+    if tier not in (*TIERS, AUTO):
+        raise ValueError(f"there is no tier {tier}; there are: {', '.join((*TIERS, AUTO))}")
+    fast = Fast(tuple(languages))
+    if tier == "fast":
+        return biased(fast, biases)
+    from app.sentiment.quality import Quality
+    from app.sentiment.tiers import Tiers
+
+    if not Quality.available():
+        if tier == "quality":
+            raise TierMissing("the quality tier is not installed: pip install 'avizor[quality]'")
+        return biased(fast, biases)
+    quality = biased(Quality(fast), biases)
+    return quality if tier == "quality" else Tiers(fast, quality)

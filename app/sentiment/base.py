@@ -1,11 +1,13 @@
 """The seam: who hears the tone of a text, and what is said when nobody can."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from app.model import Language, Sentiment
+from app.model import Evidence, Label, Language, Sentiment
 
 NOBODY = "none"  # the scorer's name on a sentiment that no scorer gave
+
+_LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
 
 
 class Scorer(Protocol):
@@ -18,7 +20,7 @@ class Scorer(Protocol):
     def score(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
         """One sentiment a text, in their order. `ValueError` if the two lengths differ.
 
-        Any text is answered in bounded work. No evidence is never turned into a negative.
+        Any text is answered in bounded work, and alike in any batch. No evidence is never turned into a negative.
         """
 
 
@@ -26,4 +28,26 @@ def unheard(language: Language, scorer: str = NOBODY) -> Sentiment:
     """The sentiment of a text that nobody can judge: unknown, which is neither neutral nor negative."""
     return Sentiment(
         label="unknown", score=None, scorer=scorer, language=language.code, language_confidence=language.confidence
+    )
+
+
+def judged(
+    probabilities: Iterable[float],
+    *,
+    scorer: str,
+    language: Language,
+    evidence: tuple[Evidence, ...] = (),
+    components: Mapping[str, float] | None = None,
+) -> Sentiment:
+    """The sentiment that calibrated probabilities of negative, neutral and positive stand for: the likeliest label."""
+    negative, neutral, positive = map(float, probabilities)
+    return Sentiment(
+        label=_LABELS[max(range(3), key=(negative, neutral, positive).__getitem__)],
+        score=positive - negative,
+        scorer=scorer,
+        language=language.code,
+        language_confidence=language.confidence,
+        probabilities=(negative, neutral, positive),
+        evidence=evidence,
+        components=components or {},
     )

@@ -2,7 +2,6 @@
 
 import random
 import sys
-import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -12,13 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import BOOSTER_DICT, NEGATE, SPECIAL_CASES, SentimentIntensityAnalyzer
 
-from app.model import Language
-from app.sentiment import Vader
 from app.sentiment.rules import rules
-from app.sentiment.window import CHARACTERS, EMOJI, REPEATS, TOKENS, tokens, window
+from app.sentiment.window import EMOJI
 
 THEIRS = SentimentIntensityAnalyzer()
-ENGLISH = Language("en", 1.0)
 
 
 def ours(text: str) -> dict[str, float]:
@@ -178,75 +174,7 @@ def test_it_remembers_a_bounded_number_of_words(monkeypatch: pytest.MonkeyPatch)
     assert len(read._words) <= 100
 
 
-# ── the window ───────────────────────────────────────────────────────────────
-
-
-@given(st.text(alphabet=st.sampled_from("ab 😀😡\n👍🏽é"), max_size=900))
-def test_a_text_within_the_caps_is_its_own_window(text: str) -> None:
-    part = window(text)
-    if tokens(text) <= TOKENS:
-        assert part.text is text
-    else:
-        assert tokens(part.text) <= TOKENS
-        assert len(part.text) <= CHARACTERS
-
-
-@given(st.text(alphabet=st.sampled_from("ab 😀😡\n👍🏽é"), min_size=300, max_size=700), st.integers(0, 30))
-def test_each_character_of_a_window_stands_where_it_says(text: str, copies: int) -> None:
-    text *= copies
-    part = window(text)
-    assert "".join(text[part.original(offset)] for offset in range(len(part.text))) == part.text
-
-
-def test_a_long_run_of_an_emoji_does_not_push_the_words_out() -> None:
-    part = window("😡" * 5_000 + " the app is broken")
-    assert part.text == "😡" * REPEATS + " the app is broken"
-
-
-def test_a_window_ends_with_a_whole_word() -> None:
-    part = window("wonderful " * 1_000)
-    assert len(part.text) <= CHARACTERS
-    assert set(part.text.split()) == {"wonderful"}
-
-
-# ── hostile texts ────────────────────────────────────────────────────────────
-
-HOSTILE = {
-    "16,000 emoji": "😀" * 16_000,
-    "4,000 emoji apart": "😍 " * 4_000,
-    "emoji in turn": "😀😡" * 8_000,
-    "skin tones": "🏽" * 16_000,
-    "good but bad x 4,000": "good but bad " * 4_000,
-    "100,000 tokens": "not very good, " * 33_333,
-    "100,000 different words": " ".join(f"w{number}" for number in range(100_000)),
-    "one million letters": "a" * 1_000_000,
-    "one million exclamation marks": "!" * 1_000_000,
-    "one million spaces, then a word": " " * 1_000_000 + "awful",
-    "negations": "n't " * 50_000 + "good",
-    "mixed": ("good but bad 😀😀 NOT kind of the bomb!!! " + "x" * 500) * 1_500,
-    "no space": "good,bad;" * 100_000,
-    "quotes": "\"'(((" * 200_000,
-}
-
-
-def cpu_s(run: Callable[[], object]) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_no_text_is_expensive(name: str) -> None:
-    scorer, text = Vader(), HOSTILE[name]
-    scorer.score(["warm"], [ENGLISH])
-    cost = min(cpu_s(lambda: scorer.score([text], [ENGLISH])) for _ in range(3))
-    assert cost < 0.05  # vaderSentiment: 90 s for the first of them
-
-
-@pytest.mark.parametrize("name", ["16,000 emoji", "good but bad x 4,000", "emoji in turn", "mixed", "100,000 tokens"])
-def test_an_over_long_text_scores_as_its_window_does_in_vadersentiment(name: str) -> None:
-    [sentiment] = Vader().score([HOSTILE[name]], [ENGLISH])
-    assert sentiment.score == THEIRS.polarity_scores(window(HOSTILE[name]).text)["compound"]
+# ── linear time ──────────────────────────────────────────────────────────────
 
 
 def steps(run: Callable[[], object]) -> int:

@@ -1,0 +1,89 @@
+"""The quality tier: the transformer's ear and the fast tier's words.
+
+    texts -> plain -> encoder -> log-probabilities ┐
+          -> fast tier -> log-probabilities ───────┴ blend -> temperature of the language -> probabilities -> Sentiment
+
+One fixed weight blends the two for all languages: a weight per language, chosen on a few hundred texts, was measured to
+cost more on other texts than it gains (docs/sentiment.md). The evidence is the fast tier's, whose words add up exactly;
+`components` keep what each part said, so that a reader sees when the words and the sentence disagree.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model import Language, Sentiment
+from app.sentiment import encoder
+from app.sentiment.base import judged
+from app.sentiment.fast import Fast
+from app.sentiment.normal import plain
+
+CARD = encoder.WEIGHTS / "quality.json"
+
+
+class Quality:
+    """`Scorer` for the fast tier's languages; what those models cannot judge is left to the fast tier."""
+
+    def __init__(self, fast: Fast) -> None:
+        self._fast = fast
+
+    @staticmethod
+    def available() -> bool:
+        return encoder.available() and CARD.exists()
+
+    @cached_property
+    def id(self) -> str:
+        parts = sha256(f"{encoder.digest()} {self._fast.id} {CARD.read_text(encoding='utf-8')}".encode())
+        return f"quality/1:{parts.hexdigest()}"
+
+    @cached_property
+    def card(self) -> Mapping[str, Any]:
+        """How the weights came to be, and what they reach: blend, temperatures, figures, data."""
+        card: Mapping[str, Any] = json.loads(CARD.read_text(encoding="utf-8"))
+        return card
+
+    @cached_property
+    def _encoder(self) -> encoder.Encoder:
+        return encoder.Encoder()
+
+    def score(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
+        readings = self._fast.read(texts, languages)
+        sentiments: list[Sentiment | None] = [None] * len(texts)
+        read = [place for place, reading in enumerate(readings) if reading is not None]
+        heard = _log_softmax(self._encoder.logits([plain(texts[place]) for place in read]))
+        for place, sentence in zip(read, heard, strict=True):
+            reading, language = readings[place], languages[place]
+            assert reading is not None  # noqa: S101 -- `read` names only those
+            blend = self.card["blend"] * sentence + (1 - self.card["blend"]) * reading.logits
+            probabilities = _softmax(blend / self.card["temperatures"][language.code])
+            sentiments[place] = judged(
+                probabilities,
+                scorer=self.id,
+                language=language,
+                evidence=reading.evidence(),
+                components={**reading.components, "fast": _tone(reading.logits), "quality": _tone(sentence)},
+            )
+        unread = [place for place, reading in enumerate(readings) if reading is None]
+        rest = self._fast.score([texts[place] for place in unread], [languages[place] for place in unread])
+        for place, sentiment in zip(unread, rest, strict=True):
+            sentiments[place] = sentiment
+        return [sentiment for sentiment in sentiments if sentiment is not None]
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    shifted = logits - logits.max(axis=-1, keepdims=True, initial=-np.inf)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float32)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.exp(_log_softmax(logits)), np.float32)
+
+
+def _tone(logits: NDArray[np.float32]) -> float:
+    negative, _, positive = map(float, _softmax(logits))
+    return round(positive - negative, 3)
