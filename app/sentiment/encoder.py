@@ -82,7 +82,8 @@ class Encoder:
             keep[at, : len(row)] = 1
         embedded = self._embed(ids.ravel()).reshape(*ids.shape, -1) + self._places[:width]
         (logits,) = self._session.run(None, {"x": embedded, "keep": keep})
-        return np.round(np.asarray(logits, np.float32), DECIMALS)
+        rounded: NDArray[np.float32] = np.asarray(logits, np.float32).round(DECIMALS)
+        return rounded
 
     def _embed(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         packed = self._packed[ids].reshape(len(ids), -1, 16)
