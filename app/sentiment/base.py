@@ -7,6 +7,7 @@ from app.model import Evidence, Label, Language, Sentiment
 
 NOBODY = "none"  # the scorer's name on a sentiment that no scorer gave
 
+MILLIONTHS = 6  # decimals of a probability
 _LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
 
 
@@ -39,11 +40,15 @@ def judged(
     evidence: tuple[Evidence, ...] = (),
     components: Mapping[str, float] | None = None,
 ) -> Sentiment:
-    """The sentiment that calibrated probabilities of negative, neutral and positive stand for: the likeliest label."""
-    negative, neutral, positive = map(float, probabilities)
+    """The sentiment that calibrated probabilities of negative, neutral and positive stand for: the likeliest label.
+
+    They are rounded to millionths, which is what volumes add up.
+    """
+    negative, _, positive = (round(float(probability), MILLIONTHS) for probability in probabilities)
+    neutral = round(1 - negative - positive, MILLIONTHS)
     return Sentiment(
         label=_LABELS[max(range(3), key=(negative, neutral, positive).__getitem__)],
-        score=positive - negative,
+        score=round(positive - negative, MILLIONTHS),
         scorer=scorer,
         language=language.code,
         language_confidence=language.confidence,

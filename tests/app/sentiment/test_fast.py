@@ -60,23 +60,17 @@ def test_it_labels_six_languages(language: str, text: str, label: str) -> None:
         ("Enhorabuena, otro mes sin servicio", "negative"),
         ("Sin palabras, qué maravilla", "positive"),
         ("Qué estafa de empresa", "negative"),
+        ("El servicio no está nada mal", "positive"),
+        ("Ni una queja del servicio", "positive"),
     ],
 )
 def test_it_hears_what_a_spanish_negation_turns_round(text: str, label: str) -> None:
     assert heard(text).label == label
 
 
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("Gracias por nada, Acme", "negative"),
-        ("El servicio no está nada mal", "positive"),
-        ("Ni una queja del servicio", "positive"),
-    ],
-)
 @pytest.mark.xfail(reason="known: one heavy word outweighs the phrase that turns it round")
-def test_it_does_not_hear_all_irony_and_litotes(text: str, label: str) -> None:
-    assert heard(text).label == label
+def test_it_hears_that_thanks_for_nothing_are_none() -> None:
+    assert heard("Gracias por nada, Acme").label == "negative"
 
 
 def test_it_says_who_heard_it_in_which_language_and_how_sure() -> None:
@@ -97,7 +91,7 @@ def test_label_score_and_probabilities_always_agree(text: str, language: str) ->
         assert sentiment.probabilities is not None
         assert sum(sentiment.probabilities) == pytest.approx(1)
         negative, neutral, positive = sentiment.probabilities
-        assert sentiment.score == positive - negative
+        assert sentiment.score == pytest.approx(positive - negative, abs=1e-9)
         assert {"negative": negative, "neutral": neutral, "positive": positive}[sentiment.label] == sentiment.confidence
 
 
