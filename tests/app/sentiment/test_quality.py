@@ -25,7 +25,7 @@ TEXTS = (
     "Llevo tres semanas esperando el reembolso y nadie contesta. Una vergüenza.",
     "me encanta la app nueva, va rapidísimo 😍",
     "La junta de accionistas se celebrará el 4 de mayo en Bilbao.",
-    "The parcel came a day early and the courier even waited for me, brilliant.",
+    "Best hotel we have stayed in for years, the staff could not do enough for us.",
     "No.",
     "ok " * 300,
 )
@@ -110,9 +110,11 @@ def test_other_weights_have_another_name(
 ) -> None:
     other = tmp_path_factory.mktemp("weights") / "quality.onnx"
     other.write_bytes(encoder.GRAPH.read_bytes() + b"\0")
-    before = Quality(Fast()).id
+    before = quality.id
     monkeypatch.setattr(encoder, "GRAPH", other)
-    assert Quality(Fast()).id != before == quality.id
+    assert Quality(Fast()).id != before
+    monkeypatch.undo()
+    assert Quality(Fast()).id == before
 
 
 @pytest.mark.parametrize("name", HOSTILE)
