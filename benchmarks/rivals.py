@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from scipy.special import betainc
+from alerts.detect.tails import log_tail
 
 DAY, HOUR, WEEK = 288, 12, 7 * 288
 
@@ -143,8 +143,10 @@ class Farrington:
                 weights = np.where(residual > 2.58, (np.maximum(residual, 1e-9) / 2.58) ** -2, 1.0)
                 weights *= len(counts) / weights.sum(0)
         spread = np.maximum(over - 1, 1e-3) / here + 1.0 / (weights[same].sum(0) * here / over + 1e-3)
-        tail = betainc(np.maximum(hour, 1), 1 / spread, here / (here + 1 / spread))
-        return np.where(hour > here, -np.log10(np.maximum(tail, 1e-300)), 0.0)
+        score = np.zeros_like(hour)
+        above = hour > np.maximum(here, 0.5)
+        score[above] = -log_tail(hour[above], here[above], spread[above]) / np.log(10)
+        return score
 
 
 RIVALS: Mapping[str, type[Rival]] = {

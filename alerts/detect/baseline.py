@@ -6,14 +6,16 @@ Hours that were an outbreak teach only what they would at most have held (Farrin
 in which nobody listened teaches nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.detect.state import Floats, States
-from alerts.detect.tuning import BINS_PER_DAY, BINS_PER_HOUR, HOURS
+from alerts.detect.tuning import HOURS, Tuning
 
 QUANTUM = 2.0**30
 """Expected counts are whole multiples of 2^-30: sums over windows are exact, in any order, and never drift."""
@@ -26,6 +28,17 @@ class Local:
     hour: Floats
     weekday: NDArray[np.intp]
     day: Floats
+
+    @classmethod
+    def of(cls, number: int, tuning: Tuning, zones: Sequence[tzinfo]) -> "Local":
+        """Bin `number`, counted since 1970, where each brand is at home."""
+        middle = datetime.fromtimestamp((number + 0.5) * tuning.bin_s, UTC)
+        clocks = [middle.astimezone(zone) for zone in zones]
+        return cls(
+            np.array([clock.hour + clock.minute / 60 + clock.second / 3600 for clock in clocks]),
+            np.array([clock.weekday() for clock in clocks]),
+            np.array([float(clock.toordinal()) for clock in clocks]),
+        )
 
 
 class Usual(NamedTuple):
@@ -58,7 +71,7 @@ def usual(states: States, local: Local, coverage: Floats) -> Usual:
     )
     season = hour * weekday
     level = np.where(
-        states["covered"] >= tuning.frozen_after * BINS_PER_DAY, states["level_frozen"], level_of(states)
+        states["covered"] >= tuning.frozen_after * tuning.bins_per_day, states["level_frozen"], level_of(states)
     )
     full = level * season
     return Usual(
@@ -75,7 +88,7 @@ def usual(states: States, local: Local, coverage: Floats) -> Usual:
 def level_of(states: States) -> Floats:
     """Negatives per bin, at a season of 1."""
     tuning = states.tuning
-    return (states["level_negative"] + tuning.level_prior) / (states["level_bins"] + tuning.level_prior_bins)
+    return (states["level_negative"] + tuning.level_prior) / (states["level_bins"] + tuning.level_prior_s / tuning.bin_s)
 
 
 def learn(
@@ -89,7 +102,7 @@ def learn(
     states["now_covered"] += coverage
     states["now_weekday"] += coverage * of.weekday
     states["now_hour"] += coverage * of.hour
-    if (number + 1) % BINS_PER_HOUR == 0:
+    if (number + 1) % states.tuning.bins_per_hour == 0:
         _learn_hour(states, local, of, dispersion)
         for name in ("now_negative", "now_total", "now_expected", "now_covered", "now_weekday", "now_hour"):
             states[name][:] = 0.0
@@ -104,14 +117,14 @@ def _learn_hour(states: States, local: Local, of: Usual, dispersion: Floats) -> 
 
     spread = dispersion + of.doubt
     due = np.maximum(states["now_expected"], 1e-9)
-    negative = np.minimum(states["now_negative"], _most(due, spread, tuning.clip_sd))
-    total = np.minimum(states["now_total"], _most(due / of.share, spread, tuning.clip_sd))
+    negative = np.minimum(np.maximum(states["now_negative"], 0.0), _most(due, spread, tuning.clip_sd))
+    total = np.minimum(np.maximum(states["now_total"], 0.0), _most(due / of.share, spread, tuning.clip_sd))
     exposure = states["now_covered"] * of.season
     update(states["level_negative"], 24 * tuning.level_half_life, negative)
     update(states["level_total"], 24 * tuning.level_half_life, total)
     update(states["level_bins"], 24 * tuning.level_half_life, exposure)
 
-    all_level = (states["level_total"] + tuning.level_prior) / (states["level_bins"] + tuning.level_prior_bins)
+    all_level = (states["level_total"] + tuning.level_prior) / (states["level_bins"] + tuning.level_prior_s / tuning.bin_s)
     weight = 1.0 / (1.0 + np.maximum(dispersion, 0.1) * all_level * exposure)
     hour = np.floor(local.hour).astype(np.intp) % HOURS
     for name, cell, half_life_h, seen, expected in (
@@ -123,7 +136,7 @@ def _learn_hour(states: States, local: Local, of: Usual, dispersion: Floats) -> 
             old = row[cell, index]
             row[cell, index] = np.where(on, old * decay + weight * more, old)
 
-    share = np.minimum(1.0, states["now_negative"] / np.maximum(states["now_total"], 1e-9))
+    share = np.clip(states["now_negative"] / np.maximum(states["now_total"], 1e-9), 0.0, 1.0)
     update(states["share_total"], 24 * tuning.share_half_life, total)
     update(states["share_negative"], 24 * tuning.share_half_life, np.minimum(negative, total * share))
     np.minimum(states["share_negative"], states["share_total"], out=states["share_negative"])

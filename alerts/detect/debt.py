@@ -16,6 +16,8 @@ _DISPERSION = 0.2
 def pay_back(states: States, of: Usual, negative: Floats, total: Floats, coverage: Floats) -> tuple[Floats, Floats]:
     """The bin's counts without what belongs to the gap before it."""
     owed, owed_total, age = states["debt_negative"], states["debt_total"], states["debt_age"]
+    if not (of.missed.any() or owed.any()):
+        return negative, total
     owed += of.missed
     owed_total += of.missed / of.share
     up = coverage > 0.5
@@ -31,9 +33,9 @@ def pay_back(states: States, of: Usual, negative: Floats, total: Floats, coverag
     back_total = np.where(paying, np.clip(back_total, back, np.maximum(total - (negative - back), 0)), 0)
     owed -= back
     owed_total[:] = np.maximum(owed_total - back_total, 0)
-    over = paying & ((age >= states.tuning.catch_up_bins) | (owed <= 0))
-    owed[over] = 0.0
-    owed_total[over] = 0.0
+    over = paying & ((age >= states.tuning.catch_up_s // states.tuning.bin_s) | (owed <= 0))
+    for row in (owed, owed_total, age):
+        row[over] = 0.0
     return negative - back, total - back_total
 
 

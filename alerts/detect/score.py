@@ -6,9 +6,9 @@ alarms, and towards nominal while there are few days.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from alerts.detect.state import NOMINAL, UNSEEN, Floats, States
-from alerts.detect.tuning import BINS_PER_HOUR
+from alerts.detect.state import NOMINAL, Floats, States
 
 LN10 = float(np.log(10.0))
 NEVER = -9.0
@@ -21,7 +21,7 @@ def gumbel(probability: float) -> float:
     return -float(np.log(-np.log(probability)))
 
 
-def close_day(states: States, ended: np.ndarray) -> None:
+def close_day(states: States, ended: NDArray[np.bool_]) -> None:
     """For the brands whose local day has ended: keep its maxima, and fit the scale anew."""
     tuning = states.tuning
     which = np.flatnonzero(ended)
@@ -65,7 +65,7 @@ def score(states: States, evidence: Floats) -> Floats:
     np.maximum(states["top"], evidence, out=states["top"])
     height = np.log1p(states["negative"][tuning.peak_window])
     np.maximum(states["top_peak"], height, out=states["top_peak"])
-    warm = states["covered"] >= tuning.learn_h * BINS_PER_HOUR
+    warm = states["covered"] >= tuning.learn_h * tuning.bins_per_hour
     tested = warm & (evidence > NEVER)
     if not tested.any():
         return np.full_like(evidence, NEVER)
@@ -75,5 +75,3 @@ def score(states: States, evidence: Floats) -> Floats:
     combined = np.where(np.isfinite(states["peak_at"]), both, scaled)
     return np.where(tested, combined + tuning.offset, NEVER)
 
-
-__all__ = ["NEVER", "UNSEEN", "close_day", "gumbel", "score"]

@@ -23,15 +23,17 @@ _MAGIC = b"avzd"
 UNSEEN = np.inf  # a daily maximum of a day that has not been
 
 
-def layout(tuning: Tuning) -> dict[str, int]:
-    """The rows of a column, by name, and how many numbers each takes."""
-    windows, day = len(tuning.windows), max(tuning.windows) + 1
+def layout(tuning: Tuning) -> dict[str, int | None]:
+    """The rows of a column by name, and how many numbers each takes; None is one number by itself."""
+    windows, recent, day = len(tuning.windows), len(tuning.recent_dispersion), max(tuning.windows) + 1
     return {
-        "bin": 1,  # the last bin that was judged, counted since 1970; -1: none
-        "day": 1,  # its local day
-        "days": 1,  # how many local days have ended
-        "covered": 1,  # bins, weighted by coverage
-        # the last day, a ring by bin number
+        "bin": None,  # the last bin that was judged, counted since 1970; -1: none
+        "day": None,  # its local day
+        "days": None,  # how many local days have ended
+        "covered": None,  # bins, weighted by coverage
+        # the last day, rings by bin number: as heard, and as it counts
+        "heard_negative": day,
+        "heard_total": day,
         "ring_negative": day,
         "ring_total": day,
         "ring_expected": day,
@@ -42,42 +44,44 @@ def layout(tuning: Tuning) -> dict[str, int]:
         "late_negative": windows,
         "late_expected": windows,
         # baseline
-        "level_negative": 1,
-        "level_total": 1,
-        "level_bins": 1,
-        "level_frozen": 1,
-        "share_negative": 1,
-        "share_total": 1,
+        "level_negative": None,
+        "level_total": None,
+        "level_bins": None,
+        "level_frozen": None,
+        "share_negative": None,
+        "share_total": None,
         "hour_seen": HOURS,
         "hour_due": HOURS,
         "weekday_seen": WEEKDAYS,
         "weekday_due": WEEKDAYS,
         # the hour that is not learnt yet
-        "now_negative": 1,
-        "now_total": 1,
-        "now_expected": 1,
-        "now_covered": 1,
-        "now_weekday": 1,
-        "now_hour": 1,
+        "now_negative": None,
+        "now_total": None,
+        "now_expected": None,
+        "now_covered": None,
+        "now_weekday": None,
+        "now_hour": None,
         # dispersion, numerators and denominators of moment estimates
         "count_excess": windows,
         "count_weight": windows,
         "share_excess": windows,
         "share_weight": windows,
+        "recent_excess": recent,
+        "recent_weight": recent,
         # what an outage kept from us
-        "debt_negative": 1,
-        "debt_total": 1,
-        "debt_age": 1,
+        "debt_negative": None,
+        "debt_total": None,
+        "debt_age": None,
         # the own scale: today's maxima, those of the last days (rings), and what was made of them
         "top": 2,
-        "top_peak": 1,
+        "top_peak": None,
         "tops": tuning.maxima_days,
         "tops_volume": tuning.maxima_days,
         "peaks": tuning.maxima_days,
         "scale_at": 2,
         "scale_by": 2,
-        "peak_at": 1,
-        "peak_by": 1,
+        "peak_at": None,
+        "peak_by": None,
     }
 
 
@@ -90,8 +94,8 @@ class States:
         self._rows: dict[str, Floats] = {}
         first = 0
         for name, rows in layout(tuning).items():
-            self._rows[name] = data[first] if rows == 1 else data[first : first + rows]
-            first += rows
+            self._rows[name] = data[first] if rows is None else data[first : first + rows]
+            first += 1 if rows is None else rows
         if first != len(data):
             raise ValueError(f"a state has {first} numbers, not {len(data)}")
         self.index = np.arange(data.shape[1])
@@ -108,7 +112,7 @@ class States:
 
 
 def width(tuning: Tuning) -> int:
-    return sum(layout(tuning).values())
+    return sum(1 if rows is None else rows for rows in layout(tuning).values())
 
 
 def fresh(brands: int, tuning: Tuning) -> States:

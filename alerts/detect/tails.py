@@ -20,11 +20,18 @@ _STEPS = 20_000
 _TINY = 1e-300
 
 
-def log_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
+def log_tail(observed: Floats, mean: Floats, dispersion: Floats, boring: Floats | None = None) -> Floats:
     """ln P(X >= observed) for X negative binomial with this mean (> 0) and variance mean + dispersion * mean^2.
 
-    `observed` holds whole numbers, 1 or more; one-dimensional arrays of equal length.
+    `observed` holds whole numbers, 1 or more; one-dimensional arrays of equal length. Where the tail is surely above
+    `boring` (also a logarithm) it is not computed, and given as 0.
     """
+    if boring is not None:
+        found = np.zeros_like(mean)
+        rare = log_mass(observed, mean, dispersion) <= boring
+        if rare.any():
+            found[rare] = log_tail(observed[rare], mean[rare], dispersion[rare])
+        return found
     size = 1.0 / dispersion
     x = mean / (mean + size)
     # The continued fraction converges fast below this point only; above it the complement is computed.
@@ -33,6 +40,18 @@ def log_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
     z = np.where(upper, x, size / (mean + size))
     log_part = _log_front(a, b, z) + np.log(_fraction(a, b, z))
     return np.where(upper, np.minimum(log_part, 0.0), np.log1p(-np.minimum(np.exp(log_part), 1.0 - 1e-16)))
+
+
+def log_mass(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
+    """ln P(X = observed): never more than `log_tail`."""
+    size = 1.0 / dispersion
+    choices = np.array(
+        [
+            math.lgamma(k + r) - math.lgamma(k + 1) - math.lgamma(r)
+            for k, r in zip(observed.tolist(), size.tolist(), strict=True)
+        ]
+    )
+    return choices + observed * np.log(mean / (mean + size)) - size * np.log1p(mean * dispersion)
 
 
 def _log_front(a: Floats, b: Floats, z: Floats) -> Floats:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from app.cli.detects import detect
 from app.cli.refusal import FAILED, told
 
 FileName = Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is stdin.", show_default=False)]
@@ -207,6 +208,9 @@ def train_corrections(
     from app.cli import train
 
     train.corrections(brand, out, words=words, apply=apply, yes=yes)
+
+
+commands.command()(told(detect))
 
 
 # ── keys and channels ────────────────────────────────────────────────────────

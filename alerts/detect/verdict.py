@@ -1,0 +1,212 @@
+"""The verdict on one brand, as the watch walk asks for it: what it remembers and the volumes in, Spike and memory out.
+
+    memory, Volume -> restate what came late -> step each bin that closed -> Dial -> Spike, memory
+
+The memory moves on only where a bin has closed. Asked again about the same bin with other counts, the verdict is that
+of the counts as they are now, and the memory stays: so yesterday's verdicts can be had again from what was known then.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import exp
+from typing import Literal
+
+import numpy as np
+
+from alerts.detect.baseline import Local, usual
+from alerts.detect.late import restate
+from alerts.detect.policy import Dial
+from alerts.detect.scan import Scan, judge, step
+from alerts.detect.score import LN10, NEVER
+from alerts.detect.state import States, fresh, from_bytes, take, to_bytes
+from alerts.detect.tails import log_tail
+from alerts.detect.tuning import DEFAULT_TUNING
+from alerts.spike import BIN_S, Spike, Volume
+
+RULE = "return-period/1"
+REACH = timedelta(days=56)
+"""How much history teaches a brand of which nothing is remembered."""
+RESTATED = timedelta(days=1)
+"""How far back late mentions are still taken in."""
+
+Rule = Literal["negative", "volume"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`memory` is to be kept, and handed in the next time."""
+
+    spike: Spike
+    memory: bytes
+
+
+def needed_since(memory: bytes | None, through: datetime) -> datetime:
+    """From when on `detect` needs the volumes, for a verdict on the bins up to `through`."""
+    last = None if memory is None else _last_bin(memory)
+    if last is None:
+        return through - REACH
+    return max(_time(last + 1) - RESTATED, through - REACH)
+
+
+def detect(
+    memory: bytes | None,
+    volume: Volume,
+    now: datetime,
+    dial: Dial,
+    zone: tzinfo = UTC,
+    *,
+    min_coverage: float = 0.9,
+    hold: bool = False,
+) -> Judgement:
+    """Judge the bins that closed since the last time. `hold`: a source is new, so nobody is woken by its coming in."""
+    states = _remembered(memory, volume, now)
+    first = int(volume.start.timestamp()) // BIN_S
+    closed = min(first + len(volume.negative), int(now.timestamp()) // BIN_S)
+    last = int(states["bin"][0])
+    arrived = np.zeros(1)
+    if last < 0:
+        last = _teach(states, volume, first, closed, zone) if closed > first else -1
+    else:
+        arrived = restate(states, first, _column(volume.negative), _column(volume.total))
+    scan: Scan | None = None
+    for number in range(last + 1, closed):
+        bin = number - first
+        counts = (volume.negative[bin], volume.total[bin], volume.coverage[bin]) if bin >= 0 else (0, 0, 0.0)
+        scan = step(states, number, Local.of(number, DEFAULT_TUNING, (zone,)), *(np.array([float(c)]) for c in counts))
+    kept = to_bytes(states)[0]
+    if scan is None or arrived.any():
+        if int(states["bin"][0]) < 0:
+            return Judgement(_nothing(volume, now, dial), kept)
+        at = Local.of(int(states["bin"][0]), DEFAULT_TUNING, (zone,))
+        states = take(states, [0])
+        scan = judge(states, usual(states, at, np.ones(1)), arrived)
+        if closed == last + 1 and memory is not None:
+            kept = memory
+    return Judgement(_spike(states, scan, volume, first, dial, min_coverage, hold), kept)
+
+
+def _remembered(memory: bytes | None, volume: Volume, now: datetime) -> States:
+    """What is remembered, if it is this version's, of before `now`, and reaches to where the volumes begin."""
+    if memory is not None:
+        try:
+            states = from_bytes([memory], DEFAULT_TUNING)
+        except ValueError:
+            return fresh(1, DEFAULT_TUNING)
+        last = int(states["bin"][0])
+        if volume.start <= _time(last + 1) <= now:
+            return states
+    return fresh(1, DEFAULT_TUNING)
+
+
+def _teach(states: States, volume: Volume, first: int, closed: int, zone: tzinfo) -> int:
+    """The backfilled past teaches and never alerts. Gives the last bin before the watch began."""
+    size = closed - first
+    watched = next((bin for bin in range(size) if volume.coverage[bin] > 0), size)
+    told = next((bin for bin in range(watched) if volume.past_total[bin] > 0), watched)
+    one = np.ones(1)
+    for bin in range(told, watched):
+        counts = np.array([float(volume.past_negative[bin])]), np.array([float(volume.past_total[bin])])
+        step(states, first + bin, Local.of(first + bin, DEFAULT_TUNING, (zone,)), *counts, one)
+    for name in ("heard", "ring"):
+        for what in ("negative", "total"):
+            states[f"{name}_{what}"] = 0.0
+    for name in ("ring_expected", "negative", "total", "expected", "late_negative", "late_expected"):
+        states[name] = 0.0
+    return first + watched - 1
+
+
+def _spike(
+    states: States, scan: Scan, volume: Volume, first: int, dial: Dial, min_coverage: float, hold: bool
+) -> Spike:
+    tuning = states.tuning
+    score, volume_score = float(scan.score[0]), float(scan.volume_score[0])
+    severity = dial.severity(score, volume_score)
+    rule = 1 if severity == "warning" and score < dial.warning else 0
+    row = int(scan.window[rule, 0]) if scan.evidence[rule, 0] > NEVER else tuning.hour_window
+    end = int(states["bin"][0]) + 1
+    length = tuning.windows[row]
+    bins = slice(max(0, end - length - first), max(0, end - first))
+    observed, total = int(states["negative"][row, 0]), int(states["total"][row, 0])
+    expected, given = float(scan.by_usual.mean[row, 0]), float(scan.by_given.mean[row, 0])
+    covered = volume.coverage[max(0, end - tuning.windows[1] - first) : max(0, end - first)]
+    coverage = sum(covered) / tuning.windows[1]
+    doubt = float(scan.usual.doubt[0])
+    by_count = _tail(observed, expected, float(scan.by_usual.dispersion[row, 0]) + doubt)
+    by_share = _tail(observed, given, float(scan.by_given.dispersion[row, 0]) + doubt)
+    spike = Spike(
+        rule=RULE,
+        verdict=severity,
+        reason="usual",
+        window_start=_time(end - length),
+        window_end=_time(end),
+        observed=observed,
+        total=total,
+        unknown=sum(volume.unknown[bins]),
+        expected=expected,
+        probability=by_count,
+        score=score,
+        share=observed / total if total else None,
+        usual_share=float(scan.usual.share[0]),
+        coverage=coverage,
+        minimum=int(tuning.minimum),
+        threshold=dial.warning,
+        loudness=given / expected,
+        dispersion=float(scan.by_usual.dispersion[row, 0]) + doubt,
+        share_probability=by_share,
+        critical_threshold=dial.critical,
+        history_h=float(states["covered"][0]) / tuning.bins_per_hour,
+    )
+    if spike.history_h < tuning.learn_h:
+        return replace(spike, verdict="learning", reason="short_history")
+    if severity != "calm" and hold:
+        return replace(spike, verdict="learning", reason="new_source")
+    if severity != "calm":
+        return replace(spike, reason="volume_surge" if rule else "negative_spike")
+    if coverage < min_coverage:
+        return replace(spike, verdict="not_evaluated", reason="poor_coverage")
+    return spike
+
+
+def _nothing(volume: Volume, now: datetime, dial: Dial) -> Spike:
+    end = _time(min(int(volume.start.timestamp()) // BIN_S + len(volume.negative), int(now.timestamp()) // BIN_S))
+    return Spike(
+        rule=RULE,
+        verdict="not_evaluated",
+        reason="no_bins",
+        window_start=end,
+        window_end=end,
+        observed=0,
+        total=0,
+        unknown=0,
+        expected=None,
+        probability=None,
+        score=NEVER,
+        share=None,
+        usual_share=None,
+        coverage=0.0,
+        minimum=int(DEFAULT_TUNING.minimum),
+        threshold=dial.warning,
+        critical_threshold=dial.critical,
+    )
+
+
+def _tail(observed: int, mean: float, dispersion: float) -> float:
+    if observed < 1:
+        return 1.0
+    tail = log_tail(np.array([float(observed)]), np.array([mean]), np.array([dispersion]))
+    return exp(max(float(tail[0]), -300 * LN10))
+
+
+def _column(counts: object) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return np.array(counts, dtype=np.float64)[:, None]
+
+
+def _last_bin(memory: bytes) -> int | None:
+    try:
+        return int(from_bytes([memory], DEFAULT_TUNING)["bin"][0])
+    except ValueError:
+        return None
+
+
+def _time(number: int) -> datetime:
+    return datetime.fromtimestamp(number * BIN_S, UTC)
