@@ -43,7 +43,7 @@ class Judgement:
 def needed_since(memory: bytes | None, through: datetime) -> datetime:
     """From when on `detect` needs the volumes, for a verdict on the bins up to `through`."""
     last = None if memory is None else _last_bin(memory)
-    if last is None:
+    if last is None or _time(last + 1) > through:
         return through - REACH
     return max(_time(last + 1) - RESTATED, through - REACH)
 
@@ -64,7 +64,8 @@ def detect(
     closed = min(first + len(volume.negative), int(now.timestamp()) // BIN_S)
     last = int(states["bin"][0])
     arrived = np.zeros(1)
-    if last < 0:
+    was_there = last >= 0
+    if not was_there:
         last = _teach(states, volume, first, closed, zone) if closed > first else -1
     else:
         arrived = restate(states, first, _column(volume.negative), _column(volume.total))
@@ -73,15 +74,13 @@ def detect(
         bin = number - first
         counts = (volume.negative[bin], volume.total[bin], volume.coverage[bin]) if bin >= 0 else (0, 0, 0.0)
         scan = step(states, number, Local.of(number, DEFAULT_TUNING, (zone,)), *(np.array([float(c)]) for c in counts))
-    kept = to_bytes(states)[0]
+    if int(states["bin"][0]) < 0:
+        return Judgement(_nothing(volume, now, dial), to_bytes(states)[0])
+    kept = memory if memory is not None and was_there and scan is None else to_bytes(states)[0]
     if scan is None or arrived.any():
-        if int(states["bin"][0]) < 0:
-            return Judgement(_nothing(volume, now, dial), kept)
         at = Local.of(int(states["bin"][0]), DEFAULT_TUNING, (zone,))
         states = take(states, [0])
         scan = judge(states, usual(states, at, np.ones(1)), arrived)
-        if closed == last + 1 and memory is not None:
-            kept = memory
     return Judgement(_spike(states, scan, volume, first, dial, min_coverage, hold), kept)
 
 
