@@ -1,4 +1,4 @@
-"""The Numenta Anomaly Benchmark's own score for detections in labelled windows (numenta/NAB, `nab/scorer.py`, `nab/sweeper.py`).
+"""The Numenta Anomaly Benchmark's own score for detections in labelled windows (numenta/NAB, `nab/sweeper.py`).
 
 In a window the first detection counts, the earlier the better; outside it costs, the less the nearer behind a window;
 a missed window costs one (two in the low-FN profile). The first 15 % of a series (750 rows at most) are probation.
@@ -56,7 +56,7 @@ def score(series: Sequence[Labelled], detections: Mapping[str, Sequence[int]], p
 
 def _raw(one: Labelled, rows: Sequence[int], profile: Profile) -> float:
     probation = int(PROBATION * min(len(one.timestamps), PROBATION_ROWS))
-    best: dict[tuple[int, int], float] = {window: -profile.false_negative for window in one.windows}
+    best: dict[tuple[int, int], float] = dict.fromkeys(one.windows, -profile.false_negative)
     false = 0.0
     for row in rows:
         if row < probation:

@@ -1,13 +1,14 @@
 """What else one could page by: the rules of vendors, operations and epidemiology, carried to bins of 5 minutes.
 
-Each takes one bin of every brand at a time, as (negative, total, coverage, bin number), and gives a number per brand that is
-higher where it is more alarmed. They are ports of the ideas to this grid, not the published programs.
+Each takes one bin of every brand at a time, as (negative, total, coverage, bin number), and gives a number per brand
+that is higher where it is more alarmed. They are ports of the ideas to this grid, not the published programs.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
+
 from alerts.detect.tails import log_tail
 
 DAY, HOUR, WEEK = 288, 12, 7 * 288
@@ -110,8 +111,8 @@ class BurnRate:
 
 
 class Farrington:
-    """Farrington Flexible on hours: the same time of day, an hour either side, in 28 days; weekends apart; quasi-Poisson,
-    past outbreaks down-weighted (Anscombe residual above 2.58); a negative-binomial tail."""
+    """Farrington Flexible on hours: the same time of day, an hour either side, in 28 days; weekends apart;
+    quasi-Poisson, past outbreaks down-weighted (Anscombe residual above 2.58); a negative-binomial tail."""
 
     def __init__(self, brands: int) -> None:
         self.hours = Hours(brands, 28)

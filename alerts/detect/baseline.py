@@ -88,11 +88,19 @@ def usual(states: States, local: Local, coverage: Floats) -> Usual:
 def level_of(states: States) -> Floats:
     """Negatives per bin, at a season of 1."""
     tuning = states.tuning
-    return (states["level_negative"] + tuning.level_prior) / (states["level_bins"] + tuning.level_prior_s / tuning.bin_s)
+    return (states["level_negative"] + tuning.level_prior) / (
+        states["level_bins"] + tuning.level_prior_s / tuning.bin_s
+    )
 
 
 def learn(
-    states: States, number: int, local: Local, of: Usual, negative: Floats, total: Floats, coverage: Floats,
+    states: States,
+    number: int,
+    local: Local,
+    of: Usual,
+    negative: Floats,
+    total: Floats,
+    coverage: Floats,
     dispersion: Floats,
 ) -> None:
     """Take in one bin; at the end of an hour the hour is learnt. `dispersion` is that of the window next to an hour."""
@@ -124,7 +132,9 @@ def _learn_hour(states: States, local: Local, of: Usual, dispersion: Floats) -> 
     update(states["level_total"], 24 * tuning.level_half_life, total)
     update(states["level_bins"], 24 * tuning.level_half_life, exposure)
 
-    all_level = (states["level_total"] + tuning.level_prior) / (states["level_bins"] + tuning.level_prior_s / tuning.bin_s)
+    all_level = (states["level_total"] + tuning.level_prior) / (
+        states["level_bins"] + tuning.level_prior_s / tuning.bin_s
+    )
     weight = 1.0 / (1.0 + np.maximum(dispersion, 0.1) * all_level * exposure)
     hour = np.floor(local.hour).astype(np.intp) % HOURS
     for name, cell, half_life_h, seen, expected in (

@@ -1,8 +1,8 @@
 """After an outage: what the gap would have held is owed, and the burst that follows it pays.
 
-Where a source delivers what it held back, the first bins after the gap hold too much. For half an hour mentions above the
-expected go back to the gap, up to the debt and two standard deviations; a crisis that began in the gap still
-stands out.
+Where a source delivers what it held back, the first bins after the gap hold too much. For half an hour mentions
+above the expected go back to the gap, up to the debt and two standard deviations; a crisis that began in the gap
+still stands out.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
     rows (timestamp,count or timestamp,negative,total) -> bins -> scan -> verdict -> pager -> one line a row
 
-Nothing is known of a row's future, and no row changes what was said of an earlier one. Where only counts are known there is
-no share to look at, and the volume rule decides.
+Nothing is known of a row's future, and no row changes what was said of an earlier one. Where only counts are known
+there is no share to look at, and the volume rule decides.
 """
 
 import csv

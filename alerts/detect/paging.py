@@ -67,6 +67,4 @@ def _worse(pager: Pager, critical: bool, score: float) -> tuple[Step | None, boo
 
 
 def _told(pager: Pager, critical: bool, score: float, at: float) -> Pager:
-    return replace(
-        pager, critical=pager.critical or critical, told_score=max(pager.told_score, score), told_at=at
-    )
+    return replace(pager, critical=pager.critical or critical, told_score=max(pager.told_score, score), told_at=at)

@@ -74,4 +74,3 @@ def score(states: States, evidence: Floats) -> Floats:
     both = (scaled + np.minimum(peak, scaled + tuning.peak_lead)) / 2
     combined = np.where(np.isfinite(states["peak_at"]), both, scaled)
     return np.where(tested, combined + tuning.offset, NEVER)
-

@@ -1,7 +1,7 @@
 """How improbable is so large a count? Upper tails of the negative binomial, many at once, in natural logarithms.
 
-Mentions come in clumps: the variance is mean + dispersion * mean^2, and a Poisson tail (dispersion 0) would page all day.
-Logarithms, because a crisis of a busy brand is far beyond 1e-308.
+Mentions come in clumps: the variance is mean + dispersion * mean^2, and a Poisson tail (dispersion 0) would page all
+day. Logarithms, because a crisis of a busy brand is far beyond 1e-308.
 
 The tail is a regularised incomplete beta function (NIST DLMF 8.17.5, 8.17.22):
 P(X >= k) = I_x(k, r) with r = 1 / dispersion and x = mean / (mean + r).

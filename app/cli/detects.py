@@ -1,4 +1,4 @@
-"""detect: counts in, one bin a row of a CSV file; the detector's verdicts out, one JSON object a row, in the same order."""
+"""detect: counts in, one bin a row of a CSV file; verdicts out, one JSON object a row, in the same order."""
 
 import re
 import tomllib

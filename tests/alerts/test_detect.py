@@ -268,7 +268,10 @@ def test_back_dating_does_not_hide_a_flood(states: States) -> None:
     slot = number % len(states["heard_negative"])
     flood = np.array([40.0, 40, 0, 0, 0, 0])
     arrived = restate(
-        states, number, (states["heard_negative"][slot] + flood)[None, :], (states["heard_total"][slot] + flood)[None, :]
+        states,
+        number,
+        (states["heard_negative"][slot] + flood)[None, :],
+        (states["heard_total"][slot] + flood)[None, :],
     )
     of = usual(states, at(NOW, len(LEVELS)), np.ones(len(LEVELS)))
     assert judge(states, of, arrived).score[0] >= DIAL.critical

@@ -136,13 +136,19 @@ def follow(verdicts: Sequence[tuple[float, Severity, float]], covered: bool = Tr
 
 def test_one_notice_an_incident() -> None:
     assert follow([(0, "warning", 0.2), (0.1, "warning", 0.6), (0.2, "calm", -0.1), (0.3, "warning", 0.4)]) == [
-        ("opened", True), (None, False), (None, False), (None, False),
+        ("opened", True),
+        (None, False),
+        (None, False),
+        (None, False),
     ]
 
 
 def test_it_is_told_again_when_it_gets_worse_and_only_then() -> None:
     assert follow([(0, "warning", 0.2), (1, "critical", 1.5), (2, "critical", 3.0), (3, "critical", 3.6)]) == [
-        ("opened", True), ("more_severe", True), (None, False), ("much_rarer", True),
+        ("opened", True),
+        ("more_severe", True),
+        (None, False),
+        ("much_rarer", True),
     ]
 
 
