@@ -76,7 +76,7 @@ def usual(states: States, local: Local, coverage: Floats) -> Usual:
     full = level * season
     return Usual(
         expected=np.rint(full * coverage * QUANTUM) / QUANTUM,
-        missed=full * (1 - coverage),
+        missed=np.rint(full * (1 - coverage) * QUANTUM) / QUANTUM,
         season=season,
         hour=hour,
         weekday=weekday,

@@ -3,13 +3,13 @@
     bins as known now - bins as heard -> running sums, ring, debt, the hour that is being learnt
 
 A late mention counts in its own bin, so the longer windows see it; and as something that has just arrived, so that
-back-dating hides nothing. After an outage it pays the debt first: it was expected. What is older than the ring is
-left alone, and bins that have not been judged yet are not late.
+back-dating hides nothing. Who tells of a bin that was not covered has been heard since then: what was expected of the
+gap from there on stands beside it, and is owed no more. What is older than the ring is left alone, and bins that
+have not been judged yet are not late.
 """
 
 import numpy as np
 
-from alerts.detect.baseline import QUANTUM
 from alerts.detect.state import Floats, States
 
 
@@ -25,38 +25,50 @@ def restate(states: States, first: int, negative: Floats, total: Floats) -> Floa
     numbers, negative, total = numbers[known], negative[known], total[known]
     more_negative = negative - states["heard_negative"][numbers % size]
     more_total = total - states["heard_total"][numbers % size]
-    arrived = np.zeros(len(states))
-    for at, brand in zip(*np.nonzero((more_negative != 0) | (more_total != 0)), strict=True):
-        _restate_bin(states, int(numbers[at]), brand, more_negative[at, brand], more_total[at, brand])
-        arrived[brand] += max(0.0, more_negative[at, brand])
+    arrived = np.maximum(more_negative, 0.0).sum(axis=0) if len(numbers) else np.zeros(len(states))
+    for brand in np.flatnonzero(((more_negative != 0) | (more_total != 0)).any(axis=0)):
+        came = np.flatnonzero(more_total[:, brand] > 0)
+        paid = _cover(states, int(numbers[came[0]]), brand) if len(came) else 0.0
+        for at in np.flatnonzero((more_negative[:, brand] != 0) | (more_total[:, brand] != 0)):
+            _add(states, int(numbers[at]), brand, more_negative[at, brand], more_total[at, brand])
+        if not paid:
+            states["now_negative"][brand] += more_negative[:, brand].sum()
+            states["now_total"][brand] += more_total[:, brand].sum()
     return arrived
 
 
-def _restate_bin(states: States, number: int, brand: int, negative: float, total: float) -> None:
+def _add(states: States, number: int, brand: int, negative: float, total: float) -> None:
     slot, age = number % len(states["heard_negative"]), int(states["bin"][brand]) - number
-    paid = _pay(states, brand, total)
-    for name, more in (("heard_negative", negative), ("heard_total", total)):
-        states[name][slot, brand] += more
-    for name, more in (("negative", negative), ("total", total), ("expected", paid)):
-        states[f"ring_{name}"][slot, brand] += more
+    for name in ("heard", "ring"):
+        states[f"{name}_negative"][slot, brand] += negative
+        states[f"{name}_total"][slot, brand] += total
     for row, length in enumerate(states.tuning.windows):
         if age < length:
-            for name, more in (("negative", negative), ("total", total), ("expected", paid)):
-                states[name][row, brand] += more
+            states["negative"][row, brand] += negative
+            states["total"][row, brand] += total
         if age < max(1, length // 6):
             states["late_negative"][row, brand] += negative
-            states["late_expected"][row, brand] += paid
-    if not paid:
-        states["now_negative"][brand] += negative
-        states["now_total"][brand] += total
 
 
-def _pay(states: States, brand: int, total: float) -> float:
-    """How many negatives were expected among so many late mentions: as many as usual, and no more than is owed."""
-    owed, owed_total = states["debt_negative"][brand], states["debt_total"][brand]
-    if total <= 0 or owed <= 0 or owed_total <= 0:
-        return 0.0
-    part = min(1.0, total / owed_total)
-    states["debt_negative"][brand] = owed * (1 - part)
-    states["debt_total"][brand] = owed_total * (1 - part)
-    return float(np.rint(owed * part * QUANTUM) / QUANTUM)
+def _cover(states: States, first: int, brand: int) -> float:
+    """The bins from `first` on have been heard after all. Gives what was expected of them, and is owed no more."""
+    last, size = int(states["bin"][brand]), len(states["ring_missed"])
+    paid = 0.0
+    for number in range(first, last + 1):
+        missed = float(states["ring_missed"][number % size, brand])
+        if not missed:
+            continue
+        paid += missed
+        states["ring_missed"][number % size, brand] = 0.0
+        states["ring_expected"][number % size, brand] += missed
+        for row, length in enumerate(states.tuning.windows):
+            if last - number < length:
+                states["expected"][row, brand] += missed
+            if last - number < max(1, length // 6):
+                states["late_expected"][row, brand] += missed
+    owed = states["debt_negative"][brand]
+    if paid and owed > 0:
+        left = max(0.0, 1 - paid / owed)
+        states["debt_negative"][brand] *= left
+        states["debt_total"][brand] *= left
+    return paid

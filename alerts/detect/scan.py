@@ -88,6 +88,7 @@ def step(states: States, number: int, local: Local, negative: Floats, total: Flo
     size = len(states["heard_negative"])
     states["heard_negative"][number % size] = negative
     states["heard_total"][number % size] = total
+    states["ring_missed"][number % size] = of.missed
     negative, total = pay_back(states, of, negative, total, coverage)
     _push(states, number, negative, total, of.expected)
     states["covered"] += coverage

@@ -37,6 +37,7 @@ def layout(tuning: Tuning) -> dict[str, int | None]:
         "ring_negative": day,
         "ring_total": day,
         "ring_expected": day,
+        "ring_missed": day,  # what was expected of a bin that was not covered
         # running sums over the windows, and over their last sixths
         "negative": windows,
         "total": windows,

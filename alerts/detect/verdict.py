@@ -109,7 +109,7 @@ def _teach(states: States, volume: Volume, first: int, closed: int, zone: tzinfo
     for name in ("heard", "ring"):
         for what in ("negative", "total"):
             states[f"{name}_{what}"] = 0.0
-    for name in ("ring_expected", "negative", "total", "expected", "late_negative", "late_expected"):
+    for name in ("ring_expected", "ring_missed", "negative", "total", "expected", "late_negative", "late_expected"):
         states[name] = 0.0
     return first + watched - 1
 
