@@ -48,6 +48,7 @@ bench: .venv/dev.stamp          ## the benchmarks, each beside its rival in the 
 	$(BIN)/python benchmarks/vader.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python -m benchmarks.tone.speed
+	$(BIN)/python benchmarks/detect.py --quick
 
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
