@@ -5,8 +5,8 @@ A brand's stream: an hour-of-day curve of two harmonics and a weekend, times a s
 wandering share is negative. Spreads are those of ten real brand-mention series. 15 % of the brands are bursty.
 
 Worlds over the same levels, 0.0035 to 500 negatives per 5 min: `quiet` (nothing happens: what false alarms are
-counted on), `crises`, `neutral` (news that everybody talks about), `wire` (one story on many outlets, counted raw and counted once),
-`outages` (data lost, or all of it at once afterwards).
+counted on), `crises`, `neutral` (news that everybody talks about), `wire` (one story on many outlets, counted raw and
+counted once), `outages` (data lost, or all of it at once afterwards).
 """
 
 from collections.abc import Iterator

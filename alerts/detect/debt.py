@@ -40,4 +40,5 @@ def pay_back(states: States, of: Usual, negative: Floats, total: Floats, coverag
 
 
 def _with_slack(debt: Floats) -> Floats:
-    return debt + 2 * np.sqrt(debt + _DISPERSION * debt * debt)
+    slack: Floats = 2 * np.sqrt(debt + _DISPERSION * debt * debt)
+    return debt + slack

@@ -26,7 +26,7 @@ def restate(states: States, first: int, negative: Floats, total: Floats) -> Floa
     more_negative = negative - states["heard_negative"][numbers % size]
     more_total = total - states["heard_total"][numbers % size]
     arrived = np.maximum(more_negative, 0.0).sum(axis=0) if len(numbers) else np.zeros(len(states))
-    for brand in np.flatnonzero(((more_negative != 0) | (more_total != 0)).any(axis=0)):
+    for brand in np.flatnonzero(((more_negative != 0) | (more_total != 0)).any(axis=0)).tolist():
         came = np.flatnonzero(more_total[:, brand] > 0)
         paid = _cover(states, int(numbers[came[0]]), brand) if len(came) else 0.0
         for at in np.flatnonzero((more_negative[:, brand] != 0) | (more_total[:, brand] != 0)):

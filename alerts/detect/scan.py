@@ -150,7 +150,7 @@ def _push(states: States, number: int, negative: Floats, total: Floats, expected
 
 def _dispersion(states: States, name: str, prior: Floats) -> Floats:
     weight = states.tuning.dispersion_prior
-    own = (states[f"{name}_excess"] + weight * prior) / (states[f"{name}_weight"] + weight)
+    own: Floats = (states[f"{name}_excess"] + weight * prior) / (states[f"{name}_weight"] + weight)
     return np.maximum(own, states.tuning.dispersion_min)
 
 
@@ -166,7 +166,8 @@ def _recent(
     loudness = (rest[before] - rest[:first] + loud) / (np.maximum(usual_rest[before] - usual_rest[:first], 0.0) + loud)
     due_before = due_before * np.minimum(loudness, tuning.loudest)
     trust = 1.0 / dispersion
-    return np.maximum(given[:first] * ((seen[before] - seen[:first] + trust) / (due_before + trust)), 1e-9)
+    recent: Floats = given[:first] * ((seen[before] - seen[:first] + trust) / (due_before + trust))
+    return np.maximum(recent, 1e-9)
 
 
 def _tests(

@@ -109,7 +109,7 @@ class States:
             self._rows[name][...] = values
 
     def __len__(self) -> int:
-        return self.data.shape[1]
+        return len(self.index)
 
 
 def width(tuning: Tuning) -> int:

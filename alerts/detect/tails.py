@@ -45,7 +45,7 @@ def log_tail(observed: Floats, mean: Floats, dispersion: Floats, boring: Floats 
 def log_mass(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """ln P(X = observed): never more than `log_tail`."""
     size = 1.0 / dispersion
-    choices = np.array(
+    choices: Floats = np.array(
         [
             math.lgamma(k + r) - math.lgamma(k + 1) - math.lgamma(r)
             for k, r in zip(observed.tolist(), size.tolist(), strict=True)
@@ -56,16 +56,17 @@ def log_mass(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
 
 def _log_front(a: Floats, b: Floats, z: Floats) -> Floats:
     """ln of z^a (1 - z)^b / (a B(a, b))."""
-    log_beta = np.array(
+    log_beta: Floats = np.array(
         [math.lgamma(p) + math.lgamma(q) - math.lgamma(p + q) for p, q in zip(a.tolist(), b.tolist(), strict=True)]
     )
-    return a * np.log(z) + b * np.log1p(-z) - np.log(a) - log_beta
+    front: Floats = a * np.log(z) + b * np.log1p(-z) - np.log(a) - log_beta
+    return front
 
 
 def _fraction(a: Floats, b: Floats, z: Floats) -> Floats:
     """The continued fraction of I_z(a, b), by the modified Lentz method."""
     result = np.ones_like(a)
-    todo = np.arange(len(a))
+    todo: NDArray[np.intp] = np.arange(len(a))
     c, d = np.ones_like(a), 1.0 / _away_from_zero(1.0 - (a + b) * z / (a + 1.0))
     value = d
     for m in range(1, _STEPS):
@@ -82,7 +83,8 @@ def _fraction(a: Floats, b: Floats, z: Floats) -> Floats:
         if done.any():
             result[todo[done]] = value[done]
             left = ~done
-            todo, a, b, z, c, d, value = (each[left] for each in (todo, a, b, z, c, d, value))
+            todo = todo[left]
+            a, b, z, c, d, value = (each[left] for each in (a, b, z, c, d, value))
     result[todo] = value
     return result
 

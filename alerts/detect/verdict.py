@@ -66,7 +66,9 @@ def detect(
     arrived = np.zeros(1)
     was_there = last >= 0
     if not was_there:
-        last = _teach(states, volume, first, closed, zone) if closed > first else -1
+        if closed <= first:
+            return Judgement(_nothing(volume, now, dial), to_bytes(states)[0])
+        last = _teach(states, volume, first, closed, zone)
     else:
         arrived = restate(states, first, _column(volume.negative), _column(volume.total))
     scan: Scan | None = None
@@ -74,7 +76,7 @@ def detect(
         bin = number - first
         counts = (volume.negative[bin], volume.total[bin], volume.coverage[bin]) if bin >= 0 else (0, 0, 0.0)
         scan = step(states, number, Local.of(number, DEFAULT_TUNING, (zone,)), *(np.array([float(c)]) for c in counts))
-    if int(states["bin"][0]) < 0:
+    if int(states["bin"][0]) < 0:  # bins, and nothing was heard in any of them
         return Judgement(_nothing(volume, now, dial), to_bytes(states)[0])
     kept = memory if memory is not None and was_there and scan is None else to_bytes(states)[0]
     if scan is None or arrived.any():

@@ -112,6 +112,8 @@ def test_it_says_so_when_there_is_nothing_to_judge() -> None:
     empty = volume([], [])
     assert judged(empty).spike.reason == "no_bins"
     assert judged(empty, judged(empty).memory).spike.reason == "no_bins"
+    unheard = volume([0] * 9, [0] * 9, coverage=[0.0] * 9)
+    assert judged(unheard).spike.reason == "no_bins"
 
 
 def test_a_memory_that_is_not_of_this_version_is_built_anew(known: bytes) -> None:

@@ -1,7 +1,7 @@
 """avizor detect: a CSV file in, one verdict a row out."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from app.cli import commands
 
-FIRST = datetime(2026, 11, 2)
+FIRST = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 def write(path: Path, counts: list[int]) -> Path:
