@@ -33,7 +33,9 @@ real: .venv/dev.stamp           ## real feeds and recorded answers through the r
 	$(BIN)/python -m tests.real_input $(SHARED)
 
 E5 ?= e5-small-q4.bin
-TONE := $(PYTHON) -m benchmarks.tone.transformer --data $(SHARED)/data/sentiment --weights $(E5) --work build/tone
+DATA ?= $(SHARED)/data/sentiment
+FAST := $(PYTHON) -m benchmarks.tone.fast $(DATA) --soft build/tone/soft.npz --date $$(date -u +%F)
+TONE := $(PYTHON) -m benchmarks.tone.transformer --data $(DATA) --weights $(E5) --work build/tone
 tone:                           ## train the models of tone anew: an evening on two cores (docs/sentiment.md says what it needs)
 	$(TONE) pretrain
 	for seed in 1 2; do $(TONE) tune --seed $$seed || exit 1; done
@@ -42,6 +44,10 @@ tone:                           ## train the models of tone anew: an evening on 
 	$(TONE) distil
 	for seed in 1 2; do $(TONE) home --seed $$seed || exit 1; done
 	$(TONE) export
+	cp build/tone/weights/* app/sentiment/weights/
+	$(FAST) --out app/sentiment/weights --seeds 3
+	mkdir -p build/tone/early && $(FAST) --out build/tone/early --folds 1 --without-validation
+	$(PYTHON) -m benchmarks.tone.calibrate $(DATA) --fast build/tone/early
 
 bench: .venv/dev.stamp          ## the benchmarks, each beside its rival in the same run
 	$(BIN)/python benchmarks/match.py

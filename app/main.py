@@ -34,7 +34,7 @@ from collectors.sandbox import Sandbox
 VERSION = "0.1.0"
 
 COLLECT_EVERY_S = 1.0
-HEAR_EVERY_S = 5.0
+HEAR_EVERY_S = 1.0
 WATCH_EVERY_S = 5.0
 DELIVER_EVERY_S = 1.0
 

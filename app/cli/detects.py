@@ -26,7 +26,7 @@ def detect(
     """
     from alerts.detect.online import judge_rows, read_rows
     from alerts.detect.tuning import tuning_for
-    from app.cli.paper import numbered_lines, put_json
+    from app.cli.paper import numbered_raw_lines, put_json, text_of
 
     dial = read_dial(policy)
     try:
@@ -34,7 +34,7 @@ def detect(
     except ValueError as error:
         raise Refusal(f"--bin {bin}: {error}", MISUSED) from None
     try:
-        counts_only, rows = read_rows(line for _, line in numbered_lines(file))
+        counts_only, rows = read_rows(text_of(raw, file, number) for number, raw in numbered_raw_lines(file))
         for line in judge_rows(rows, dial, tuning, counts_only=counts_only):
             put_json(line)
     except ValueError as error:

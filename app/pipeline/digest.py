@@ -69,6 +69,7 @@ class Digest:
 
     def __init__(self, watched: Watched, languages: Languages, scorer: Scorer) -> None:
         self.watched = watched
+        self._spoken_by = {brand.id: brand.language for brand in watched.brands}
         self._languages = languages
         self._scorer = scorer
 
@@ -104,10 +105,15 @@ class Digest:
         """The tone of every post that mentions a brand, once a text, for each of its brands."""
         keys = [key for key, brands in found.items() if brands]
         texts = [spoken(posts[key]) for key in keys]
-        priors = [posts[key].language or source.language for key in keys]
+        priors = [posts[key].language or source.language or self._language_of(found[key]) for key in keys]
         languages = self._languages.identify_many(texts, priors)
         tones = self._scorer.score(texts, languages)
         return {key: dict.fromkeys(found[key], tone) for key, tone in zip(keys, tones, strict=True)}
+
+    def _language_of(self, brands: frozenset[int]) -> str | None:
+        """The language of these brands, if they have one in common: a text too short to tell is taken to be in it."""
+        spoken_by = {self._spoken_by[brand] for brand in brands}
+        return spoken_by.pop() if len(spoken_by) == 1 else None
 
 
 def keyed(namespace: str, posts: Sequence[Post]) -> dict[bytes, Post]:

@@ -67,7 +67,8 @@ def restate(connection: Connection, rescored: Sequence[Rescored], now: datetime)
         # A person was faster; or another worker was, who heard the same.
         if sentiment is None or row.correction is not None or unpack(row) == sentiment:
             continue
-        changes.append(_Change(row, sentiment, None, scored_at=now, was=row.label))
+        was = row.was if LABEL_CODES[sentiment.label] == row.label else row.label
+        changes.append(_Change(row, sentiment, None, scored_at=now, was=was))
     _write(connection, changes, now)
     slugs = {row.id: row.slug for row in connection.execute(select(brands.c.id, brands.c.slug))}
     return [

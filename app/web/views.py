@@ -42,6 +42,7 @@ STALE = timedelta(minutes=15)
 """A verdict older than this says nothing about now: nobody has watched since."""
 
 STRONG = 0.2
+SHOWN = 0.5  # of the evidence added up, in logits: less is no side
 """From here on a score in -1..1 takes a side: words and sentence that take opposite ones are worth a word."""
 
 Mood = Literal["calm", "warning", "critical", "learning", "not_evaluated", "stale", "new"]
@@ -426,11 +427,18 @@ def said(mention: Mention, brand_name: str) -> Said:
 
 
 def surface(tone: Sentiment) -> Label | None:
-    """The side that the words alone (the fast tier) take, where the whole sentence takes the other one."""
-    alone, whole = tone.components.get("fast"), tone.score
-    if alone is None or whole is None or min(abs(alone), abs(whole)) < STRONG or alone * whole > 0:
+    """The side that the words alone take, where the whole sentence takes the other one.
+
+    The words are the fast tier, or the evidence that the page marks: what is shown must not contradict in silence.
+    """
+    alone, whole, shown = tone.components.get("fast"), tone.score, sum(one.weight for one in tone.evidence)
+    if alone is None or whole is None or abs(whole) < STRONG:
         return None
-    return "positive" if alone > 0 else "negative"
+    if abs(alone) >= STRONG and alone * whole < 0:
+        return "positive" if alone > 0 else "negative"
+    if abs(shown) >= SHOWN and shown * whole < 0:
+        return "positive" if shown > 0 else "negative"
+    return None
 
 
 def fitting(text: str, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:

@@ -188,6 +188,14 @@ def test_the_language_of_the_post_goes_before_that_of_its_source() -> None:
     assert only(post(short, language="en"), source=replace(SOURCE, language="es")).language == "en"
 
 
+def test_a_text_too_short_to_tell_is_in_the_language_of_its_brands_if_they_share_one() -> None:
+    english = replace(AURORA, language="en")
+    assert only(post("Aurora no"), brands=[english]).language == "en"
+    assert only(post("Aurora no"), brands=[english], source=replace(SOURCE, language="es")).language == "es"
+    both = only(post("Aurora Brezo"), brands=[english, BREZO])
+    assert (both.language, both.sentiments[1].label) == (None, "unknown")
+
+
 def test_copies_share_a_story_and_short_texts_of_two_people_do_not() -> None:
     long = ANGRY.format(name="Aurora", number=3)
     assert only(post(long, id="1")).text_hash == only(post(long, id="2", url="https://otro.example/x")).text_hash

@@ -104,7 +104,7 @@ def test_it_hears_again_what_waits_and_says_what_changed(house: House, caplog: p
         ("aurora", "negative", "neutral", "careful/1"): 3,
         ("aurora", "positive", "neutral", "careful/1"): 1,
         ("brezo", "positive", "neutral", "careful/1"): 1,
-        ("brezo", "neutral", "neutral", "careful/1"): 1,
+        ("brezo", "neutral", None, "careful/1"): 1,
     }
     assert not any(mention.sentiment.provisional for mention in house.mentions())
 

@@ -14,7 +14,7 @@ from app.sentiment.encoder import BATCH, LONGEST, Encoder
 from app.sentiment.fast import LANGUAGES, Fast
 from app.sentiment.normal import plain
 from app.sentiment.quality import Quality
-from app.sentiment.tiers import Tiers
+from app.sentiment.tiers import WINDOW_S, Tiers
 from tests.app.sentiment.hostile import HOSTILE
 
 if not Quality.available():
@@ -85,6 +85,13 @@ def test_it_keeps_what_each_part_said(quality: Quality) -> None:
     assert set(english.components) == {"fast", "quality", "vader"}
     assert spanish.components["quality"] < -0.3
     assert english.components["quality"] > 0.3
+
+
+@pytest.mark.parametrize("text", ["¡¡¡SOIS UNOS ESTAFADORES!!!", "DEVUÉLVANME MI DINERO LADRONES"])
+def test_capitals_do_not_change_what_it_hears(quality: Quality, text: str) -> None:
+    shouted, said = quality.score([text, text.lower()], [ES, ES])
+    assert shouted.label == said.label == "negative"
+    assert shouted.components["quality"] == said.components["quality"]
 
 
 def test_its_evidence_is_the_fast_tiers(quality: Quality) -> None:
@@ -170,6 +177,16 @@ def test_what_is_too_much_for_one_call_is_heard_by_the_fast_tier_for_now(slow: S
     slow.go_on.set()
     heard = Tiers(Fast(), slow, most=2).score(TEXTS[:4], [ES] * 4)
     assert [sentiment.provisional for sentiment in heard] == [False, False, True, True]
+
+
+def test_only_so_much_is_heard_with_care_in_a_while_however_many_calls_it_comes_in(slow: Slow) -> None:
+    slow.go_on.set()
+    now = 0.0
+    tiers = Tiers(Fast(), slow, most=3, monotonic=lambda: now)
+    provisional = [[one.provisional for one in tiers.score(TEXTS[:2], [ES] * 2)] for _ in range(3)]
+    assert provisional == [[False, False], [False, True], [True, True]]
+    now = WINDOW_S
+    assert not tiers.score(TEXTS[:1], [ES])[0].provisional
 
 
 def test_what_no_tier_can_judge_is_not_heard_again(slow: Slow) -> None:
