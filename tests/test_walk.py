@@ -238,7 +238,7 @@ def test_what_the_operator_doubts_is_heard_again_and_a_persons_word_stands(
     assert [mention.label for mention in after] == ["neutral", "negative", "negative"]
     assert waiting == 0
     assert after[0] == before[0]
-    again = [replace(mention, was="negative", scored_at=START + timedelta(minutes=1)) for mention in before[1:]]
+    again = [replace(mention, scored_at=START + timedelta(minutes=1)) for mention in before[1:]]
     assert after[1:] == again, "the same scorer says the same of the same text"
     database = sqlite3.connect(tmp_path / "avizor.db")
     counted = "SELECT label, sum(stories + backfill_stories) FROM volumes WHERE width_s = 300 GROUP BY label"

@@ -334,6 +334,9 @@ def test_deep_and_long_queries_read_back_or_are_refused(query: str) -> None:
 )
 def test_no_query_takes_long_to_read(piece: str) -> None:
     query = (piece * 8192)[:8192]
-    started = time.process_time()
-    read(query)
-    assert time.process_time() - started < 0.5
+    costs = []
+    for _ in range(3):  # the best of them: the rest of the test run may leave garbage to collect in the midst of one
+        started = time.process_time()
+        read(query)
+        costs.append(time.process_time() - started)
+    assert min(costs) < 0.5
