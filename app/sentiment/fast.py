@@ -88,7 +88,7 @@ class Fast:
 
     def score(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
         return [
-            self._unread(text, language)
+            self.unread(text, language)
             if reading is None
             else judged(
                 np.exp(reading.logits.astype(np.float64)).tolist(),
@@ -141,7 +141,8 @@ class Fast:
             )
         return readings
 
-    def _unread(self, text: str, language: Language) -> Sentiment:
+    def unread(self, text: str, language: Language) -> Sentiment:
+        """The sentiment of a text that `read` makes nothing of: its emoji's, if they are clear, else unknown."""
         nobody = unheard(language, self.id if language.code in self._languages else NOBODY)
         return symbols.heard(text, guard(text), language) or nobody
 

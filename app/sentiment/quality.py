@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from app.model import Language, Sentiment
 from app.sentiment import encoder
 from app.sentiment.base import judged
-from app.sentiment.fast import Fast
+from app.sentiment.fast import Fast, Reading
 from app.sentiment.normal import plain
 
 SHOUTED = 0.7  # of its letters are capitals: a shouted text
@@ -54,26 +54,23 @@ class Quality:
 
     def score(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
         readings = self._fast.read(texts, languages)
-        sentiments: list[Sentiment | None] = [None] * len(texts)
-        read = [place for place, reading in enumerate(readings) if reading is not None]
-        heard = _log_softmax(self._encoder.logits([spoken_low(plain(texts[place])) for place in read]))
-        for place, sentence in zip(read, heard, strict=True):
-            reading, language = readings[place], languages[place]
-            assert reading is not None  # noqa: S101 -- `read` names only those
-            blend = self.card["blend"] * sentence + (1 - self.card["blend"]) * reading.logits
-            probabilities = _softmax(blend / self.card["temperatures"][language.code])
-            sentiments[place] = judged(
-                probabilities,
-                scorer=self.id,
-                language=language,
-                evidence=reading.evidence(),
-                components={**reading.components, "fast": _tone(reading.logits), "quality": _tone(sentence)},
-            )
-        unread = [place for place, reading in enumerate(readings) if reading is None]
-        rest = self._fast.score([texts[place] for place in unread], [languages[place] for place in unread])
-        for place, sentiment in zip(unread, rest, strict=True):
-            sentiments[place] = sentiment
-        return [sentiment for sentiment in sentiments if sentiment is not None]
+        heard = [plain(text) for text, reading in zip(texts, readings, strict=True) if reading is not None]
+        sentences = iter(_log_softmax(self._encoder.logits(list(map(spoken_low, heard)))))
+        return [
+            self._fast.unread(text, language) if reading is None else self._judged(reading, next(sentences), language)
+            for text, language, reading in zip(texts, languages, readings, strict=True)
+        ]
+
+    def _judged(self, words: Reading, sentence: NDArray[np.float32], language: Language) -> Sentiment:
+        """What the linear model and the transformer say together."""
+        blend = self.card["blend"] * sentence + (1 - self.card["blend"]) * words.logits
+        return judged(
+            _softmax(blend / self.card["temperatures"][language.code]),
+            scorer=self.id,
+            language=language,
+            evidence=words.evidence(),
+            components={**words.components, "fast": _tone(words.logits), "quality": _tone(sentence)},
+        )
 
 
 def spoken_low(text: str) -> str:

@@ -60,10 +60,6 @@ class Tiers:
     def _for_now(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
         """The fast tier's word. What it says of no tone at all the quality tier would say too: that is final."""
         return [
-            replace(sentiment, provisional=sentiment.probabilities is not None and _by_model(sentiment, self.fast))
+            replace(sentiment, provisional=sentiment.probabilities is not None and sentiment.scorer == self.fast.id)
             for sentiment in self.fast.score(texts, languages)
         ]
-
-
-def _by_model(sentiment: Sentiment, fast: Scorer) -> bool:
-    return sentiment.scorer == fast.id

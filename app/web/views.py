@@ -42,8 +42,9 @@ STALE = timedelta(minutes=15)
 """A verdict older than this says nothing about now: nobody has watched since."""
 
 STRONG = 0.2
-SHOWN = 0.5  # of the evidence added up, in logits: less is no side
 """From here on a score in -1..1 takes a side: words and sentence that take opposite ones are worth a word."""
+SHOWN = 0.5
+"""From here on evidence, added up in logits, takes a side."""
 
 Mood = Literal["calm", "warning", "critical", "learning", "not_evaluated", "stale", "new"]
 Range = Literal["day", "week", "month"]
