@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from alerts.base import Action, Channel, Severity
 from alerts.incident import Change
 
-_RANK: Mapping[Severity, int] = {"warning": 0, "critical": 1}
+_RANK: Mapping[Severity, int] = {"notice": 0, "warning": 1, "critical": 2}
 
 
 def audience(channels: Iterable[Channel], named: Collection[str]) -> list[Channel]:
@@ -21,22 +21,24 @@ def wanted(channel: Channel, change: Change, *, told: bool) -> Action | None:
 
     A channel hears of an incident from the moment that its severity reaches the channel's line; that is its trigger,
     whatever it is for others. From then on it hears everything to the end, whatever was configured meanwhile: nobody
-    is left with an alarm that never ends, and nobody hears of the end of what they never heard of.
+    is left with an alarm that never ends, and nobody hears of the end of what they never heard of. A notice is no
+    alarm: what never rose above it is told once, and nobody is told that it is taken or over.
 
     A channel that switched itself off (its address is gone) is told all the same: the delivery then dies visibly, and
     that alarms. One that a person switched off is told nothing.
     """
     if change.event is None or not listens(channel):
         return None
+    alarming = change.incident.severity != "notice"
     match change.event.kind:
         case "opened" | "escalated":
             if told:
                 return "escalate"
             return "trigger" if _RANK[change.incident.severity] >= _RANK[channel.min_severity] else None
         case "acknowledged":
-            return "acknowledge" if told else None
+            return "acknowledge" if told and alarming else None
         case "resolved":
-            return "resolve" if told else None
+            return "resolve" if told and alarming else None
         case _:
             return None
 

@@ -17,8 +17,8 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
-Severity = Literal["warning", "critical"]
-IncidentState = Literal["open", "acknowledged", "resolved"]
+Severity = Literal["notice", "warning", "critical"]
+IncidentState = Literal["open", "acknowledged", "resolving", "resolved"]
 Action = Literal["trigger", "escalate", "acknowledge", "resolve", "test", "system"]
 
 
@@ -56,7 +56,7 @@ class Channel:
     settings: Mapping[str, Any] = field(default_factory=dict)
     secret: Mapping[str, str] = field(default_factory=dict, repr=False)
     language: str = "es"
-    min_severity: Severity = "warning"
+    min_severity: Severity = "notice"
     enabled: bool = True
     disabled_reason: str | None = None
     origin: Literal["file", "api"] = "file"
@@ -79,10 +79,39 @@ class Exhibit:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A word that the brand's negative stories say now more often than usual: in `here` of them, and in `usual` (a
+    share, 0..1) of the brand's stories of the last month. `weight` orders terms: G2, the log-likelihood ratio of
+    Dunning, "Accurate methods for the statistics of surprise and coincidence", 1993.
+    """
+
+    word: str
+    here: int
+    usual: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """Who said it first: the oldest negative story of the window."""
+
+    source: str
+    site: str | None
+    author: str | None
+    published_at: datetime
+    fetched_at: datetime
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """The proof of an alert, complete in itself. `spike` is the verdict as a mapping, with every number that it used.
 
-    Counts are stories unless the name says copies. Shares are in 0..1.
+    Counts are stories unless the name says copies. Shares are in 0..1. `excluded` are stories of the window that do not
+    count, by reason (`same_author`, `one_site`, `new_source`, `other_crisis`). `authors` and `sites` say how many
+    different ones the negative stories that count come from; `spread` is on how many sites the most copied one stands.
+    `events` are the brand's own, planned for this time. `policy` is what the verdict went by. `subject` are the terms
+    by which a second crisis is told apart from the first.
     """
 
     spike: Mapping[str, Any]
@@ -94,6 +123,17 @@ class Dossier:
     by_source: Mapping[str, int] = field(default_factory=dict)
     coverage: float | None = None
     unknown_share: float | None = None
+    cause: str = "negative"
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
+    first: First | None = None
+    authors: int = 0
+    sites: int = 0
+    spread: int = 0
+    events: tuple[str, ...] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    judged_at: datetime | None = None
+    subject: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """From an incident's change to the alert about it: proof gathered, put into words, written as JSON and back.
 
-    Spike, exhibits, summary -> build -> Dossier -> attach -> Change
+    Spike, exhibits, summary, voices, words, policy -> build -> Dossier -> attach -> Change
     Change, Channel -> wanted -> Action -> alert_for -> Alert -> to_json -> (outbox) -> from_json
 
 The JSON is what the outbox stores: an alert must be complete in itself, since it may leave a day after the rows it
@@ -15,14 +15,16 @@ from typing import Any, Protocol, get_args
 
 from alerts import prose
 from alerts.audience import delivery_key
-from alerts.base import Action, Alert, Channel, Dossier, Exhibit, Severity
-from alerts.incident import MACHINE, Change
+from alerts.base import Action, Alert, Channel, Dossier, Exhibit, First, Severity, Term
+from alerts.incident import MACHINE, MAIN, Change
 from alerts.spike import Spike, to_mapping
 from alerts.texts import N_, words
 
 # A dossier travels in messages and rows: what is quoted is bounded, however long the mention was.
-MAX_EXHIBITS, MAX_COUNTS = 10, 50
-MAX_TITLE, MAX_TEXT, MAX_NAME, MAX_URL, MAX_WORDS = 300, 1000, 200, 2000, 12
+MAX_EXHIBITS, MAX_COUNTS, MAX_TERMS, MAX_EVENTS, MAX_SETTINGS = 10, 50, 10, 10, 10
+MAX_TITLE, MAX_TEXT, MAX_NAME, MAX_URL, MAX_WORDS, MAX_WORD = 300, 1000, 200, 2000, 12, 60
+
+_MAPPINGS = ("spike", "by_label", "by_language", "by_source", "excluded", "policy")
 
 
 class Summary(Protocol):
@@ -43,12 +45,43 @@ class Summary(Protocol):
 # ── the proof ────────────────────────────────────────────────────────────────
 
 
-def build(spike: Spike, exhibits: Sequence[Exhibit] = (), summary: Summary | None = None) -> Dossier:
-    """The proof of an alert: the verdict with its numbers, the texts, and what else was said. Long texts are cut."""
+def build(
+    spike: Spike,
+    exhibits: Sequence[Exhibit] = (),
+    summary: Summary | None = None,
+    *,
+    cause: str = MAIN,
+    policy: Mapping[str, Any] | None = None,
+    judged_at: datetime | None = None,
+    excluded: Mapping[str, int] | None = None,
+    terms: Sequence[Term] = (),
+    first: First | None = None,
+    authors: int = 0,
+    sites: int = 0,
+    spread: int = 0,
+    events: Sequence[str] = (),
+    subject: Sequence[str] = (),
+) -> Dossier:
+    """The proof of an alert: the verdict with its numbers, the texts, and what else was said. Long texts are cut.
+
+    The keywords are the fields of `Dossier`. `policy` holds plain JSON values: its `name` and its
+    `false_warnings_per_month` are shown. `excluded` without a story in it is left out.
+    """
     dossier = Dossier(
         spike=to_mapping(spike),
         exhibits=tuple(_bounded(exhibit) for exhibit in exhibits[:MAX_EXHIBITS]),
         coverage=spike.coverage,
+        cause=_cut(cause, MAX_NAME),
+        excluded={why: count for why, count in _largest(excluded or {}).items() if count},
+        terms=tuple(replace(term, word=_cut(term.word, MAX_WORD)) for term in terms[:MAX_TERMS]),
+        first=None if first is None else _bounded_first(first),
+        authors=authors,
+        sites=sites,
+        spread=spread,
+        events=tuple(_cut(event, MAX_NAME) for event in events[:MAX_EVENTS]),
+        subject=tuple(subject[:MAX_TERMS]),
+        policy=_bounded_policy(policy or {}),
+        judged_at=judged_at,
     )
     if summary is None:
         return dossier
@@ -73,11 +106,31 @@ def _bounded(exhibit: Exhibit) -> Exhibit:
         exhibit,
         title=_cut(exhibit.title, MAX_TITLE),
         text=_cut(exhibit.text, MAX_TEXT),
-        url=exhibit.url if exhibit.url is not None and len(exhibit.url) <= MAX_URL else None,
+        url=_whole(exhibit.url),
         source=_cut(exhibit.source, MAX_NAME),
         author=None if exhibit.author is None else _cut(exhibit.author, MAX_NAME),
         evidence=tuple(_cut(word, MAX_NAME) for word in exhibit.evidence[:MAX_WORDS]),
     )
+
+
+def _bounded_first(first: First) -> First:
+    return replace(
+        first,
+        source=_cut(first.source, MAX_NAME),
+        site=None if first.site is None else _cut(first.site, MAX_NAME),
+        author=None if first.author is None else _cut(first.author, MAX_NAME),
+        url=_whole(first.url),
+    )
+
+
+def _bounded_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
+    settings = list(policy.items())[:MAX_SETTINGS]
+    return {name: _cut(value, MAX_NAME) if isinstance(value, str) else value for name, value in settings}
+
+
+def _whole(url: str | None) -> str | None:
+    """Half an address leads nowhere, or elsewhere."""
+    return url if url is not None and len(url) <= MAX_URL else None
 
 
 def _cut(text: str, limit: int) -> str:
@@ -85,8 +138,10 @@ def _cut(text: str, limit: int) -> str:
 
 
 def attach(change: Change, dossier: Dossier) -> Change:
-    """The change with the dossier kept on its incident, as it stands at this trigger or escalation."""
-    return replace(change, incident=replace(change.incident, dossier=to_mapping_of(dossier)))
+    """The change with the dossier kept on its event, for good, and on its incident, until the next escalation."""
+    proved = to_mapping_of(dossier)
+    event = None if change.event is None else replace(change.event, dossier=proved)
+    return replace(change, incident=replace(change.incident, dossier=proved), event=event)
 
 
 # ── the alert ────────────────────────────────────────────────────────────────
@@ -208,15 +263,30 @@ def from_json(mapping: Mapping[str, Any]) -> Alert:
 
 def to_mapping_of(dossier: Dossier) -> dict[str, Any]:
     """A dossier as plain JSON values, as kept with the incident. `dossier_of` gives the equal `Dossier` back."""
-    mapping = {field.name: getattr(dossier, field.name) for field in fields(dossier)}
-    counts = {name: dict(mapping[name]) for name in ("spike", "by_label", "by_language", "by_source")}
-    return {**mapping, **counts, "exhibits": [_exhibit_json(exhibit) for exhibit in dossier.exhibits]}
+    return {
+        **{field.name: getattr(dossier, field.name) for field in fields(dossier)},
+        **{name: dict(getattr(dossier, name)) for name in _MAPPINGS},
+        "exhibits": [_exhibit_json(exhibit) for exhibit in dossier.exhibits],
+        "terms": [asdict(term) for term in dossier.terms],
+        "first": None if dossier.first is None else _first_json(dossier.first),
+        "events": list(dossier.events),
+        "subject": list(dossier.subject),
+        "judged_at": _iso(dossier.judged_at),
+    }
 
 
 def dossier_of(mapping: Mapping[str, Any]) -> Dossier:
     """Raises `ValueError`, as `from_json`."""
     values = _known(Dossier, mapping)
-    return Dossier(**{**values, "exhibits": tuple(_exhibit_of(exhibit) for exhibit in values["exhibits"])})
+    nested = {
+        "exhibits": tuple(_exhibit_of(exhibit) for exhibit in values["exhibits"]),
+        "terms": tuple(Term(**_known(Term, term)) for term in values["terms"]),
+        "first": None if values["first"] is None else _first_of(values["first"]),
+        "events": tuple(values["events"]),
+        "subject": tuple(values["subject"]),
+        "judged_at": _time(values["judged_at"]),
+    }
+    return Dossier(**{**values, **nested})
 
 
 def _exhibit_json(exhibit: Exhibit) -> dict[str, Any]:
@@ -230,7 +300,19 @@ def _exhibit_of(mapping: Mapping[str, Any]) -> Exhibit:
     return Exhibit(**{**values, "published_at": published_at, "evidence": tuple(values["evidence"])})
 
 
-def _known(kind: type[Alert | Dossier | Exhibit], mapping: Mapping[str, Any]) -> dict[str, Any]:
+def _first_json(first: First) -> dict[str, Any]:
+    return {**asdict(first), "published_at": _iso(first.published_at), "fetched_at": _iso(first.fetched_at)}
+
+
+def _first_of(mapping: Mapping[str, Any]) -> First:
+    values = _known(First, mapping)
+    times = {name: _time(values[name]) for name in ("published_at", "fetched_at")}
+    if None in times.values():
+        raise ValueError("first: a time is missing")
+    return First(**{**values, **times})
+
+
+def _known(kind: type[Alert | Dossier | Exhibit | Term | First], mapping: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of this kind as the mapping has them, else by default. Raises `ValueError` where there is neither."""
     word = kind.__name__.lower()
     if not isinstance(mapping, Mapping):

@@ -1,6 +1,7 @@
 """Channel kind `slack`: an incoming webhook, written in Block Kit.
 
     Alert -> render -> {"text": the first line, "blocks": [header, facts, figures, mentions, link, small print]} -> POST
+    a notice:                               [header, facts, one mention, link, small print]
 
 Wire format: docs.slack.dev, "Sending messages using incoming webhooks" and "Block Kit". Mattermost and Rocket.Chat
 take the same POST. What anybody on the internet wrote goes through `quoted` and cannot shout, link or format: `& < >`
@@ -29,7 +30,7 @@ MAX_HEADER, MAX_CONTEXT, MAX_FIELDS, MAX_MESSAGE = 150, 2000, 10, 13_000
 SHOWN, TITLE, TEXT, NAME, LINK = 5, 150, 400, 60, 1000
 FIRST_LINE, SENTENCE = 300, 700
 
-_MARKS = {"warning": "🟠", "critical": "🔴"}
+_MARKS = {"notice": "🔵", "warning": "🟠", "critical": "🔴"}
 _ACTION_MARKS = {"acknowledge": "👤", "resolve": "✅", "test": "🔔", "system": "⚠️"}
 
 # What separates lines or controls a terminal becomes a space.
@@ -87,7 +88,7 @@ class Slack:
 
     def render(self, alert: Alert) -> bytes:
         """The message as JSON. Every limit of Slack's is kept, however long the mentions and names are."""
-        exhibits = alert.dossier.exhibits[:SHOWN] if alert.dossier and alert.action in prose.ALARMS else ()
+        exhibits = alert.dossier.exhibits[: _shown(alert)] if alert.dossier else ()
         blocks = list(_blocks(alert, exhibits))
         while exhibits and sum(map(_length, blocks)) > MAX_MESSAGE:
             exhibits = exhibits[:-1]
@@ -133,22 +134,37 @@ def first_line(alert: Alert) -> str:
     return quoted(". ".join(facts), FIRST_LINE)
 
 
+def _shown(alert: Alert) -> int:
+    """How many mentions: none that prove nothing, one of a notice."""
+    if alert.action not in prose.ALARMS:
+        return 0
+    return 1 if alert.severity == "notice" else SHOWN
+
+
 def _blocks(alert: Alert, exhibits: Sequence[Exhibit]) -> Iterator[dict[str, Any]]:
     yield _header(alert)
     if facts := [quoted(fact, SENTENCE) for fact in prose.facts(alert)]:
         yield _section("\n".join([f"*{facts[0]}*", *facts[1:]]))
+    if alert.severity == "notice":
+        yield from (_section(_exhibit(exhibit, alert)) for exhibit in exhibits)
+    else:
+        yield from _proof(alert, exhibits)
+    if alert.url and (link := _link(alert.url, _link_label(alert))):
+        yield _section(link)
+    yield {"type": "context", "elements": [_mrkdwn(quoted(prose.rule_line(alert), MAX_CONTEXT))]}
+
+
+def _proof(alert: Alert, exhibits: Sequence[Exhibit]) -> Iterator[dict[str, Any]]:
+    """The figures, in as many sections as they need, and the mentions. A notice goes without."""
     figures = [_mrkdwn(f"*{quoted(name, NAME)}*\n{quoted(value, TEXT)}") for name, value in prose.figures(alert)]
-    if figures:
-        yield {"type": "section", "fields": figures[:MAX_FIELDS]}
+    for start in range(0, len(figures), MAX_FIELDS):
+        yield {"type": "section", "fields": figures[start : start + MAX_FIELDS]}
     if exhibits:
         yield {"type": "divider"}
         title = prose.reader(alert).say("What is said")
         yield _section(f"*{quoted(title, NAME)}*")
         for exhibit in exhibits:
             yield _section(_exhibit(exhibit, alert))
-    if alert.url and (link := _link(alert.url, _link_label(alert))):
-        yield _section(link)
-    yield {"type": "context", "elements": [_mrkdwn(quoted(prose.rule_line(alert), MAX_CONTEXT))]}
 
 
 def _link_label(alert: Alert) -> str:

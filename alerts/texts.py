@@ -10,6 +10,7 @@ whoever shows it (Slack, HTML) escapes it.
 import io
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -20,10 +21,13 @@ from babel.dates import format_skeleton, get_timezone_location
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
+from babel.units import format_unit
 
 LANGUAGES = ("es", "en")
 DEFAULT_LANGUAGE = "es"
 CATALOGUES = Path(__file__).parent / "locale"
+
+LEAST = 1e-6  # what is smaller is written as 0: nobody reads so many noughts
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -50,9 +54,12 @@ class Words:
         return self.catalogue.ngettext(one, many, n).format(n=self.number(n), **values)
 
     def number(self, value: float) -> str:
-        """Two decimals below 10, one below 100, none above: 0.25, 9.6, 12, 1,250."""
-        digits = "0.##" if abs(value) < 10 else "0.#" if abs(value) < 100 else "#,##0"
-        return format_decimal(value, digits, locale=self.language)
+        """Two significant digits below 0.1, two decimals below 10, one below 100, none above: 0.0078, 0.25, 1,250."""
+        size = abs(value)
+        if LEAST <= size < 0.1:
+            # Not babel's "@#", which writes 0.0996 as 0.01.
+            return format_decimal(Decimal(f"{value:.1e}"), "0.#######", locale=self.language)
+        return format_decimal(value, "0.##" if size < 10 else "0.#" if size < 100 else "#,##0", locale=self.language)
 
     def percent(self, share: float) -> str:
         return format_percent(share, locale=self.language)
@@ -92,18 +99,26 @@ class Words:
         shown = [f"{number} {unit}" for number, unit in parts if number][:2]
         return " ".join(shown) or "0 min"
 
-    def rarity(self, probability: float, window: timedelta) -> str:
-        """How often chance alone would give a window like it: one window in 1 / probability."""
-        years = (window / DAY) / 365.25 / max(probability, 1e-300)
-        if years > 100:
-            return self.say("less than once in 100 years")
-        if years >= 2:
-            return self.count("about once in {n} year", "about once in {n} years", round(years))
-        if (months := round(years * 12)) >= 2:
-            return self.count("about once in {n} month", "about once in {n} months", months)
-        if (days := round(years * 365.25)) >= 2:
-            return self.count("about once in {n} day", "about once in {n} days", days)
-        return self.say("every day or so")
+    def stretch(self, length: timedelta) -> str:
+        """`30 minutos`, `3 horas`, `24 horas`: a stretch that something is counted in, so never days."""
+        unit, one = ("hour", HOUR) if length % HOUR == timedelta() else ("minute", MINUTE)
+        return format_unit(length // one, f"duration-{unit}", locale=self.language)
+
+    def short_stretch(self, length: timedelta) -> str:
+        """`30 min`, `3 h`, `24 h`, in both languages."""
+        return f"{length // HOUR} h" if length % HOUR == timedelta() else f"{length // MINUTE} min"
+
+    def rarity(self, months: float) -> str:
+        """How often chance alone would give it: once in so many months of 30 days, or so many times a month."""
+        if months >= 120:
+            return self.say("less than once in ten years")
+        if months >= 23.5:
+            return self.count("about once in {n} year", "about once in {n} years", round(months / 12))
+        if (whole := round(months)) >= 2:
+            return self.count("about once in {n} month", "about once in {n} months", whole)
+        if (times := round(1 / max(months, 1e-9))) >= 25:
+            return self.say("every day or so")
+        return self.count("about once a month", "about {n} times a month", max(1, times))
 
 
 @lru_cache(maxsize=256)

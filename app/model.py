@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from alerts.detect.policy import Dial
+
 Label = Literal["negative", "neutral", "positive", "unknown"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive", "unknown")
 CORRECTED_SCORES: Mapping[Label, float | None] = {"negative": -1.0, "neutral": 0.0, "positive": 1.0, "unknown": None}
@@ -80,6 +82,15 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """Something of the brand's own that is known beforehand: a launch, a strike, a sale. From `since` to `until`."""
+
+    name: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Brand:
     """Whom we watch. `slug` is its id outside; `channels` are channel slugs, empty = every enabled channel."""
 
@@ -93,6 +104,45 @@ class Brand:
     channels: tuple[str, ...] = ()
     origin: Origin = "file"
     archived_at: datetime | None = None
+    events: tuple[Planned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What verdicts go by: the dial, who set it and why. `id` None: not stored, as the built-in one.
+
+    Raises `ValueError` for a dial that there is not. `backtest_id` names what was known of it beforehand.
+    """
+
+    id: int | None = None
+    name: str = "default"
+    false_warnings_per_month: float = 1.0
+    reason: str = ""
+    actor: str | None = None
+    at: datetime | None = None
+    backtest_id: str | None = None
+
+    def __post_init__(self) -> None:
+        Dial(self.false_warnings_per_month)
+
+    @property
+    def dial(self) -> Dial:
+        return Dial(self.false_warnings_per_month)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a person says of an incident: it was worth being told of, or it was noise.
+
+    `in_force`: it is the last word of `by`, the name of an API key.
+    """
+
+    incident_id: str
+    by: str
+    at: datetime
+    useful: bool
+    note: str = ""
+    in_force: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Where a source delivers what it held back, the first bins after the gap hold too much. For half an hour mentions
 above the expected go back to the gap, up to the debt and two standard deviations; a crisis that began in the gap
-still stands out.
+still stands out, by what is left and by its share.
 """
 
 import numpy as np
@@ -30,7 +30,9 @@ def pay_back(states: States, of: Usual, negative: Floats, total: Floats, coverag
     owed_total[:] = np.where(first, _with_slack(owed_total), owed_total)
     back = np.rint(np.where(paying, np.minimum(np.maximum(negative - of.expected, 0), owed), 0))
     back_total = np.rint(np.where(paying, np.minimum(np.maximum(total - of.expected / of.share, 0), owed_total), 0))
-    back_total = np.where(paying, np.clip(back_total, back, np.maximum(total - (negative - back), 0)), 0)
+    # What stays keeps the company that it came with: complaints left bare would look like a stream of nothing else.
+    company = np.rint((negative - back) * total / np.maximum(negative, 1.0))
+    back_total = np.where(paying, np.clip(back_total, back, np.maximum(total - company, back)), 0)
     owed -= back
     owed_total[:] = np.maximum(owed_total - back_total, 0)
     over = paying & ((age >= states.tuning.catch_up_s // states.tuning.bin_s) | (owed <= 0))

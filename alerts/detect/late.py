@@ -39,9 +39,13 @@ def restate(states: States, first: int, negative: Floats, total: Floats) -> Floa
 
 def _add(states: States, number: int, brand: int, negative: float, total: float) -> None:
     slot, age = number % len(states["heard_negative"]), int(states["bin"][brand]) - number
-    for name in ("heard", "ring"):
-        states[f"{name}_negative"][slot, brand] += negative
-        states[f"{name}_total"][slot, brand] += total
+    states["heard_negative"][slot, brand] += negative
+    states["heard_total"][slot, brand] += total
+    # What went back to a gap before is not in the ring any more, and cannot be taken out of it again.
+    negative = max(negative, -float(states["ring_negative"][slot, brand]))
+    total = max(total, -float(states["ring_total"][slot, brand]))
+    states["ring_negative"][slot, brand] += negative
+    states["ring_total"][slot, brand] += total
     for row, length in enumerate(states.tuning.windows):
         if age < length:
             states["negative"][row, brand] += negative

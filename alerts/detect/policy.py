@@ -23,7 +23,7 @@ class Dial:
 
     @property
     def warning(self) -> float:
-        return -log10(self.false_warnings_per_month)
+        return 0.0 - log10(self.false_warnings_per_month)  # never -0, which people would read
 
     @property
     def critical(self) -> float:

@@ -7,7 +7,8 @@ gates are passed. What a count is held against:
 
 * **usual**: the baseline over the window. A count that is rare by it alone tells of a surge (of anything).
 * **given**: the usual, times how loud the rest of the brand's stream is in the window (Gamma-Poisson). Count and share
-  of negatives are tested together, so a busy day with its usual share stays calm.
+  of negatives are tested together, so a busy day with its usual share stays calm. Of a window that is mostly negative
+  the rest is a smaller excuse, and the count makes it rarer; by a decade at most.
 * **recent**: the given, times how negative the stream was in the hours before. Shares wander over hours and jump in
   a crisis, so a jump is seen sooner, and a share that was high all day surprises less.
 """
@@ -108,7 +109,7 @@ def judge(states: States, of: Usual, arrived: Floats | float = 0.0) -> Scan:
     by_usual = Held(due, _dispersion(states, "count", prior.count))
     rest = np.maximum(states["total"] - seen, 0.0)
     usual_rest = due * ((1 - of.share) / of.share)
-    given = np.maximum(due * ((rest + prior.loud) / (usual_rest + prior.loud)), 1e-9)
+    given = np.maximum(due * _loudness(rest, usual_rest, prior.loud, tuning.believed), 1e-9)
     by_given = Held(given, _dispersion(states, "share", prior.share))
     by_recent = Held(
         _recent(states, due, given, rest, usual_rest, by_given.dispersion[tuning.before], prior),
@@ -154,6 +155,15 @@ def _dispersion(states: States, name: str, prior: Floats) -> Floats:
     return np.maximum(own, states.tuning.dispersion_min)
 
 
+def _loudness(rest: Floats, usual_rest: Floats, prior: Floats, believed: float) -> Floats:
+    """How many times as loud as usual the rest of the stream is: the mean of a Gamma-Poisson posterior.
+
+    Real streams grow louder than the prior expects: where the rest says so, `believed` of the prior's weight is left.
+    """
+    less = believed * prior
+    return np.maximum((rest + prior) / (usual_rest + prior), (rest + less) / (usual_rest + less))
+
+
 def _recent(
     states: States, due: Floats, given: Floats, rest: Floats, usual_rest: Floats, dispersion: Floats, prior: _Prior
 ) -> Floats:
@@ -188,13 +198,14 @@ def _tests(
         count = seen[passed]
         share = count / np.maximum(states["total"][passed], count)
 
-        def tail(held: Held, some: NDArray[np.bool_] | slice = slice(None)) -> Floats:
+        def tail(held: Held, some: NDArray[np.bool_] | slice = slice(None), more: float = 0.0) -> Floats:
             at = window[some], brand[some]
-            return log_tail(count[some], held.mean[at], held.dispersion[at] + doubt[some], boring[some])
+            return log_tail(count[some], held.mean[at], held.dispersion[at] + doubt[some], boring[some] + more)
 
         by_count = tail(by_usual)
-        joint = tail(by_given)
-        joint = np.where(share >= tuning.mostly, np.minimum(joint, by_count), joint)
+        doubted = tuning.mostly_decades * LN10
+        joint = tail(by_given, more=doubted)
+        joint = np.where(share >= tuning.mostly, np.minimum(joint, np.maximum(by_count, joint - doubted)), joint)
         short = window < len(by_recent.mean)
         if short.any():
             joint[short] = np.minimum(joint[short], tail(by_recent, short))

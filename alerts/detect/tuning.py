@@ -44,7 +44,9 @@ class Tuning:
     ratio: float = 1.5
     above_sd: float = 2.0
     still: float = 1.5  # the last sixth of a window still holds so many times the usual
-    mostly: float = 0.5  # from this share of negatives on, the rest of the stream is no excuse
+    mostly: float = 0.5  # from this share of negatives on, the rest of the stream is less of an excuse
+    mostly_decades: float = 1.0  # by so much at most: a surge of everything is no crisis, whatever the brand's share
+    believed: float = 0.5  # of the prior's weight is left where the rest of the stream is louder than it expects
     before: int = 2  # which window holds "the hours before"
     loudest: float = 1.5  # as loud as a stream gets by itself; what was louder says nothing of the share
     learn_h: float = 24.0

@@ -4,12 +4,15 @@
 
 The memory moves on only where a bin has closed. Asked again about the same bin with other counts, the verdict is that
 of the counts as they are now, and the memory stays: so yesterday's verdicts can be had again from what was known then.
+
+Asked from one memory with fewer stories in the last day (`alerts.detect.voices`: those that do not count), the verdict
+is that of the stories that are left. The memory to keep is the one that heard all: a story that was left out of it
+would come in late the next time, as news.
 """
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from math import exp
-from typing import Literal
+from math import ceil, exp, log1p, sqrt
 
 import numpy as np
 
@@ -21,15 +24,18 @@ from alerts.detect.score import LN10, NEVER
 from alerts.detect.state import States, fresh, from_bytes, take, to_bytes
 from alerts.detect.tails import log_tail
 from alerts.detect.tuning import DEFAULT_TUNING
-from alerts.spike import BIN_S, Spike, Volume
+from alerts.spike import BIN_S, BINS_PER_DAY, KEPT, NO_HISTORY, POOR_COVERAGE, Sample, Spike, Volume
 
 RULE = "return-period/1"
 REACH = timedelta(days=56)
 """How much history teaches a brand of which nothing is remembered."""
 RESTATED = timedelta(days=1)
 """How far back late mentions are still taken in."""
-
-Rule = Literal["negative", "volume"]
+COVERED = 0.9
+"""A window with less coverage than this is no calm one, and no fair comparison."""
+SAMPLE_DAYS = 14
+_TAIL = 0.025  # on either side of the band
+_EXACT = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,71 @@ def needed_since(memory: bytes | None, through: datetime) -> datetime:
     return max(_time(last + 1) - RESTATED, through - REACH)
 
 
+def heard(memory: bytes) -> dict[int, tuple[int, int]]:
+    """What the memory has heard of the last day: number of the bin since 1970 -> (negative, total), without empty bins.
+
+    Nothing, where the memory is another version's.
+    """
+    try:
+        states = from_bytes([memory], DEFAULT_TUNING)
+    except ValueError:
+        return {}
+    last, size = int(states["bin"][0]), len(states["heard_total"])
+    counts = {
+        number: (int(states["heard_negative"][number % size, 0]), int(states["heard_total"][number % size, 0]))
+        for number in range(max(0, last - DEFAULT_TUNING.bins_per_day + 1), last + 1)
+    }
+    return {number: count for number, count in counts.items() if any(count)}
+
+
+def samples_of(
+    volume: Volume, window_start: datetime, window_end: datetime, days: int = SAMPLE_DAYS
+) -> tuple[Sample, ...]:
+    """The same window on each of the `days` days before, newest first, as far as the volume reaches back.
+
+    Counts have the backfilled stories in them: they taught what is usual. Time before the brand was watched is covered
+    as far back as its backfill reaches.
+    """
+    first = (int(window_start.timestamp()) - int(volume.start.timestamp())) // BIN_S
+    width = int((window_end - window_start).total_seconds()) // BIN_S
+    watched = next((bin for bin, coverage in enumerate(volume.coverage) if coverage > 0), len(volume.coverage))
+    known = next((bin for bin in range(watched) if volume.past_total[bin] > 0), watched)
+    starts = (first - day * BINS_PER_DAY for day in range(1, days + 1))
+    return tuple(_sample(volume, start, start + width, known, watched) for start in starts if start >= 0)
+
+
+def _sample(volume: Volume, first: int, end: int, known: int, watched: int) -> Sample:
+    backfilled = max(0, min(end, watched) - max(first, known))
+    coverage = (backfilled + sum(volume.coverage[first:end])) / (end - first)
+    why = NO_HISTORY if first < known else KEPT if coverage >= COVERED else POOR_COVERAGE
+    return Sample(
+        start=volume.start + timedelta(seconds=first * BIN_S),
+        negative=sum(volume.past_negative[first:end]),
+        kept=why == KEPT,
+        total=sum(volume.past_total[first:end]),
+        coverage=coverage,
+        why=why,
+    )
+
+
+def band(mean: float, dispersion: float) -> tuple[float, float]:
+    """The counts between which 95 % of such windows lie: quantiles .025 and .975 of the negative binomial of this mean
+    (> 0) and variance mean + dispersion * mean^2. Above 10,000 they are right to one in a thousand.
+
+    Mass by mass, each from the one before: P(k) = P(k - 1) * x * (k - 1 + r) / k with r = 1 / dispersion and
+    x = mean / (mean + r).
+    """
+    unit = max(1.0, mean / _EXACT)  # so large a count is a sum of clumps, whatever the size of its units
+    mean /= unit
+    size = 1 / dispersion
+    most = mean + 12 * sqrt(mean + dispersion * mean * mean) + 12  # by Chebyshev beyond both quantiles
+    counts = np.arange(1.0, ceil(most) + 1)
+    ratios = np.log((counts - 1 + size) / counts * (mean / (mean + size)))
+    masses = np.concatenate([[0.0], np.cumsum(ratios)]) - size * log1p(mean * dispersion)
+    low, high = np.searchsorted(np.cumsum(np.exp(masses)), [_TAIL, 1 - _TAIL]).tolist()
+    return float(round(low * unit)), float(round(high * unit))
+
+
 def detect(
     memory: bytes | None,
     volume: Volume,
@@ -55,10 +126,9 @@ def detect(
     dial: Dial,
     zone: tzinfo = UTC,
     *,
-    min_coverage: float = 0.9,
-    hold: bool = False,
+    min_coverage: float = COVERED,
 ) -> Judgement:
-    """Judge the bins that closed since the last time. `hold`: a source is new, so nobody is woken by its coming in."""
+    """Judge the bins that closed since the last time."""
     states = _remembered(memory, volume, now)
     first = int(volume.start.timestamp()) // BIN_S
     closed = min(first + len(volume.negative), int(now.timestamp()) // BIN_S)
@@ -83,7 +153,7 @@ def detect(
         at = Local.of(int(states["bin"][0]), DEFAULT_TUNING, (zone,))
         states = take(states, [0])
         scan = judge(states, usual(states, at, np.ones(1)), arrived)
-    return Judgement(_spike(states, scan, volume, first, dial, min_coverage, hold), kept)
+    return Judgement(_spike(states, scan, volume, first, dial, min_coverage), kept)
 
 
 def _remembered(memory: bytes | None, volume: Volume, now: datetime) -> States:
@@ -116,9 +186,7 @@ def _teach(states: States, volume: Volume, first: int, closed: int, zone: tzinfo
     return first + watched - 1
 
 
-def _spike(
-    states: States, scan: Scan, volume: Volume, first: int, dial: Dial, min_coverage: float, hold: bool
-) -> Spike:
+def _spike(states: States, scan: Scan, volume: Volume, first: int, dial: Dial, min_coverage: float) -> Spike:
     tuning = states.tuning
     score, volume_score = float(scan.score[0]), float(scan.volume_score[0])
     severity = dial.severity(score, volume_score)
@@ -132,7 +200,8 @@ def _spike(
     covered = volume.coverage[max(0, end - tuning.windows[1] - first) : max(0, end - first)]
     coverage = sum(covered) / tuning.windows[1]
     doubt = float(scan.usual.doubt[0])
-    by_count = _tail(observed, expected, float(scan.by_usual.dispersion[row, 0]) + doubt)
+    spread = float(scan.by_usual.dispersion[row, 0]) + doubt
+    by_count = _tail(observed, expected, spread)
     by_share = _tail(observed, given, float(scan.by_given.dispersion[row, 0]) + doubt)
     spike = Spike(
         rule=RULE,
@@ -152,15 +221,15 @@ def _spike(
         minimum=int(tuning.minimum),
         threshold=dial.warning,
         loudness=given / expected,
-        dispersion=float(scan.by_usual.dispersion[row, 0]) + doubt,
+        dispersion=spread,
         share_probability=by_share,
         critical_threshold=dial.critical,
         history_h=float(states["covered"][0]) / tuning.bins_per_hour,
+        band=band(expected, spread),
+        volume_score=volume_score,
     )
     if spike.history_h < tuning.learn_h:
         return replace(spike, verdict="learning", reason="short_history")
-    if severity != "calm" and hold:
-        return replace(spike, verdict="learning", reason="new_source")
     if severity != "calm":
         return replace(spike, reason="volume_surge" if rule else "negative_spike")
     if coverage < min_coverage:

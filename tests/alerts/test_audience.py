@@ -6,9 +6,9 @@ import pytest
 
 from alerts.audience import audience, delivery_key, wanted
 from alerts.base import Action, Severity
+from alerts.detect.policy import Dial
 from alerts.incident import acknowledge, advance, resolve
-from alerts.spike import Policy
-from tests.alerts.crisis import START, change, channel, fixed_spike
+from tests.alerts.crisis import OTHERS, START, change, channel, fixed_spike
 
 
 @pytest.mark.parametrize("severity", ["warning", "critical"])
@@ -33,10 +33,10 @@ def test_what_crosses_a_channels_line_is_its_trigger() -> None:
 
 def test_the_end_goes_where_the_trigger_went() -> None:
     """A whole life of an incident: what each of the two channels hears, in order."""
-    policy, verdict = Policy(), fixed_spike()
-    first = advance(1, None, replace(verdict, verdict="warning"), START, policy, "i1")
+    dial, verdict = Dial(), fixed_spike()
+    first = advance(1, None, replace(verdict, verdict="warning"), START, dial, "i1")
     assert first is not None
-    second = advance(1, first.incident, verdict, START, policy, "")
+    second = advance(1, first.incident, verdict, START, dial, "")
     assert second is not None
     steps = [first, second, acknowledge(second.incident, "Ana", START), resolve(second.incident, "Ana", "ya", START)]
     heard: dict[Severity, list[Action]] = {"warning": [], "critical": []}
@@ -51,6 +51,40 @@ def test_the_end_goes_where_the_trigger_went() -> None:
 @pytest.mark.parametrize("kind", ["acknowledged", "resolved"])
 def test_nobody_hears_of_the_end_of_what_they_never_heard_of(kind: str) -> None:
     assert wanted(channel(), change(kind=kind), told=False) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "heard"),
+    [("notice", ["trigger", None, None]), ("warning", [None] * 3), ("critical", [None] * 3)],
+)
+def test_a_notice_is_told_once_to_who_wants_notices(line: Severity, heard: list[Action | None]) -> None:
+    cause, severity, verdict = OTHERS["spread"]
+    told: list[Action | None] = []
+    for kind in ("opened", "acknowledged", "resolved"):
+        step = change(kind, verdict, severity, cause)
+        told.append(wanted(channel(min_severity=line), step, told=any(told)))
+    assert told == heard
+
+
+def test_a_notice_that_became_an_alarm_is_told_to_the_end() -> None:
+    """The control of the test above: what rose is told whoever heard of it, and its end too."""
+    steps = [change("opened", severity="notice"), *(change(kind) for kind in ("escalated", "acknowledged", "resolved"))]
+    for line, expected in (
+        ("notice", ["trigger", "escalate", "acknowledge", "resolve"]),
+        ("warning", [None, "trigger", "acknowledge", "resolve"]),
+    ):
+        told: list[Action | None] = []
+        for step in steps:
+            told.append(wanted(channel(min_severity=line), step, told=any(told)))
+        assert told == expected
+
+
+def test_nobody_is_told_that_it_is_calming_down() -> None:
+    calming = change()
+    assert calming.event is not None
+    for kind in ("resolving", "noted"):
+        step = replace(calming, event=replace(calming.event, kind=kind))  # type: ignore[arg-type]
+        assert wanted(channel(min_severity="notice"), step, told=True) is None
 
 
 def test_nobody_is_left_with_an_alarm_that_never_ends() -> None:

@@ -46,12 +46,12 @@ def play(
     ]
 
 
-def stream(dice: np.random.Generator, bins: int, first: int, loud: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def stream(dice: np.random.Generator, bins: int, first: int, share: float = SHARE) -> tuple[np.ndarray, np.ndarray]:
     """Clumped mentions of one brand a level, louder by day, a quarter of them negative."""
     hour = ((first + np.arange(bins)) % DAY / DAY)[:, None]
-    rate = np.array(LEVELS) / SHARE * (1 + 0.5 * np.sin(2 * np.pi * hour)) * loud
+    rate = np.array(LEVELS) / SHARE * (1 + 0.5 * np.sin(2 * np.pi * hour))
     total = dice.poisson(rate * dice.gamma(5, 0.2, (bins, len(LEVELS))))
-    return dice.binomial(total, SHARE), total
+    return dice.binomial(total, share), total
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,19 @@ def test_the_same_negatives_without_the_news_would_wake_somebody(states: States)
     assert highest(play(states, NOW, negative + more, total + more))[-1] >= DIAL.warning
 
 
+@pytest.mark.parametrize(("company", "woken"), [(18, False), (2, True)])
+def test_a_surge_of_everything_is_no_crisis_of_a_brand_that_half_the_world_complains_about(
+    company: int, woken: bool
+) -> None:
+    """Twenty times as loud for a moment, just above half of it negative; with less company the complaints surge."""
+    states = fresh(len(LEVELS), DEFAULT_TUNING)
+    play(states, 0, *stream(np.random.default_rng(4), NOW, 0, share=0.45))
+    negative, total = stream(np.random.default_rng(8), 1, NOW, share=0.45)
+    more = np.rint(20 * np.array(LEVELS)).astype(int)
+    scores = highest(play(states, NOW, negative + more, total + more + more * company // 20))
+    assert ((scores >= DIAL.critical)[4:] == woken).all()
+
+
 def outage(states: States, told: bool) -> np.ndarray:
     """Four dark hours, and all that was said in them in the first two bins after. `told`: the scan knows of the gap."""
     negative, total = stream(np.random.default_rng(3), 5 * HOUR, NOW)
@@ -147,6 +160,29 @@ def test_that_burst_would_wake_somebody_if_nobody_told_of_the_gap(states: States
     quiet = from_bytes(to_bytes(states), DEFAULT_TUNING)
     without = outage(quiet, told=False)
     assert (without > outage(states, told=True)).any()
+
+
+def held_back(states: States, loud: float, share: float) -> np.ndarray:
+    """Four dark hours of which the source then delivers seven tenths in one bin, three in the next."""
+    dark = 4 * HOUR
+    negative, total = stream(np.random.default_rng(3), dark + 2, NOW)
+    said = total[:dark].sum(axis=0) * loud
+    coverage = np.ones(negative.shape)
+    coverage[:dark] = negative[:dark] = total[:dark] = 0
+    for bin, part in ((dark, 0.7), (dark + 1, 0.3)):
+        total[bin] += np.rint(said * part).astype(int)
+        negative[bin] += np.rint(said * part * share).astype(int)
+    return highest(play(states, NOW, negative, total, coverage))[2:]
+
+
+@pytest.mark.parametrize(("loud", "share"), [(1.0, 0.25), (1.4, 0.38), (1.6, 0.36)])
+def test_nobody_is_woken_where_more_was_held_back_than_was_owed(states: States, loud: float, share: float) -> None:
+    """A louder and more negative time than usual. What nobody owed keeps the neutral mentions that it came with."""
+    assert (held_back(states, loud, share) < DIAL.critical).all()
+
+
+def test_a_crisis_that_was_held_back_is_found_when_it_is_delivered(states: States) -> None:
+    assert (held_back(states, 3.0, 0.7) >= DIAL.critical).all()
 
 
 def test_it_still_finds_a_crisis_right_after_an_outage(states: States) -> None:

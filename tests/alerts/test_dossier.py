@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,28 +12,56 @@ from hypothesis import strategies as st
 
 from alerts import dossier as dossiers
 from alerts.audience import delivery_key
-from alerts.base import Alert, Channel, Dossier, Exhibit
+from alerts.base import Alert, Channel, Dossier, Exhibit, First, Term
 from alerts.dossier import alert_for, attach, build, dossier_of, from_json, to_json, undelivered_alert
 from alerts.incident import Change
-from alerts.prose import spike_of
-from tests.alerts.crisis import EXHIBITS, START, SUMMARY, alert, change, channel, fixed_spike
+from alerts.prose import facts, spike_of
+from tests.alerts.crisis import (
+    EXHIBITS,
+    FIRST,
+    KNOWN,
+    START,
+    SUMMARY,
+    alert,
+    change,
+    channel,
+    crisis,
+    dossier,
+    fixed_spike,
+)
+
+DATA = Path(__file__).parent / "data"
 
 # ── the proof ────────────────────────────────────────────────────────────────
 
 
 def test_a_dossier_holds_the_verdict_the_texts_and_what_else_was_said() -> None:
-    dossier = build(fixed_spike(), EXHIBITS, SUMMARY)
-    assert dossier.spike["observed"] == 12
-    assert dossier.exhibits == EXHIBITS
-    assert (dossier.stories, dossier.copies, dossier.coverage) == (19, 7, 0.95)
-    assert dossier.unknown_share == pytest.approx(1 / 19)
+    whole = dossier()
+    assert whole.spike["observed"] == 12
+    assert whole.exhibits == EXHIBITS
+    assert (whole.stories, whole.copies, whole.coverage) == (19, 7, 0.95)
+    assert whole.unknown_share == pytest.approx(1 / 19)
+    assert {name: getattr(whole, name) for name in KNOWN} == KNOWN
 
 
 def test_a_dossier_stays_small_however_long_the_mentions_are() -> None:
     long = replace(EXHIBITS[0], title="t" * 10**6, text="x" * 10**7, author="a" * 10**5, evidence=("z" * 10**5,) * 1000)
-    dossier = build(fixed_spike(), [long] * 100, SUMMARY)
-    assert len(json.dumps(dossiers.to_mapping_of(dossier))) < 60_000
-    assert dossier.exhibits[0].text.endswith("…")
+    whole = build(
+        fixed_spike(),
+        [long] * 100,
+        SUMMARY,
+        cause="negative:" + "c" * 10**5,
+        policy={f"p{i}": "p" * 10**5 for i in range(1000)},
+        excluded={f"why{i}": i for i in range(1000)},
+        terms=[Term("w" * 10**5, 3, 0.1, 9.0)] * 1000,
+        first=replace(FIRST, source="s" * 10**5, site="s" * 10**5, author="a" * 10**5, url="https://" + "u" * 10**5),
+        events=["e" * 10**5] * 1000,
+    )
+    assert len(json.dumps(dossiers.to_mapping_of(whole))) < 60_000
+    assert whole.exhibits[0].text.endswith("…")
+    assert (len(whole.terms), len(whole.events), len(whole.events[0])) == (10, 10, 200)
+    assert whole.first is not None
+    assert whole.first.url is None
 
 
 def test_a_dossier_keeps_no_half_of_an_address() -> None:
@@ -41,9 +70,43 @@ def test_a_dossier_keeps_no_half_of_an_address() -> None:
 
 
 def test_the_incident_keeps_the_dossier() -> None:
-    dossier = build(fixed_spike(), EXHIBITS, SUMMARY)
-    kept = attach(change(), dossier).incident.dossier
-    assert dossier_of(json.loads(json.dumps(kept))) == dossier
+    whole = dossier()
+    kept = attach(change(), whole).incident.dossier
+    assert dossier_of(json.loads(json.dumps(kept))) == whole
+
+
+def test_the_event_keeps_what_it_told_whatever_comes_after() -> None:
+    first = attach(change(), dossier())
+    assert first.event is not None
+    assert first.event.dossier == first.incident.dossier
+    worse = attach(replace(change("escalated"), incident=first.incident), replace(dossier(), stories=99))
+    assert worse.event is not None
+    assert worse.event.dossier == worse.incident.dossier != first.event.dossier
+    assert attach(replace(change(), event=None), dossier()).event is None
+
+
+def test_the_verdict_comes_out_of_the_dossier_as_it_went_in() -> None:
+    verdict = crisis()
+    assert (verdict.verdict, verdict.reason, verdict.observed) == ("critical", "negative_spike", 12)
+    kept = json.loads(json.dumps(dossiers.to_mapping_of(build(verdict))))
+    assert spike_of(dossier_of(kept)) == verdict
+
+
+def test_a_dossier_of_the_first_rule_can_still_be_read() -> None:
+    """Stored by the release before, with samples that had more to them, and nothing of who said it."""
+    old = json.loads((DATA / "dossier.same-hour-1.json").read_text(encoding="utf-8"))
+    assert "near_negative" in old["spike"]["samples"][0]
+    read = dossier_of(old)
+    assert (read.cause, read.excluded, read.terms, read.first, read.judged_at) == ("negative", {}, (), None, None)
+    assert (read.stories, len(read.exhibits)) == (19, 3)
+    spike = spike_of(read)
+    assert spike is not None
+    assert (spike.observed, len(spike.samples), sum(sample.kept for sample in spike.samples)) == (12, 14, 13)
+    assert list(facts(alert("trigger", "en", dossier=read))) == [
+        "12 negative mentions in 30 minutes (Nov 15, 03:00–03:30, Madrid).",
+        "Usual: 1.06. This is 11.3 times as many.",
+        "By chance it would happen less than once in ten years.",
+    ]
 
 
 # ── the alert ────────────────────────────────────────────────────────────────
@@ -129,6 +192,18 @@ proofs = st.builds(
     by_source=counts,
     coverage=shares,
     unknown_share=shares,
+    cause=words,
+    excluded=counts,
+    terms=st.lists(st.builds(Term, words, st.integers(1, 99), st.floats(0, 1), st.floats(0, 99)), max_size=2).map(
+        tuple
+    ),
+    first=st.none() | st.builds(First, words, st.none() | words, st.none() | words, times, times, st.none() | words),
+    authors=st.integers(0, 99),
+    sites=st.integers(0, 99),
+    spread=st.integers(0, 99),
+    events=st.lists(words, max_size=2).map(tuple),
+    policy=st.dictionaries(words, st.none() | words | st.integers(), max_size=3),
+    judged_at=st.none() | times,
 )
 alerts = st.builds(
     Alert,
@@ -140,7 +215,7 @@ alerts = st.builds(
     time_zone=words,
     incident_id=st.none() | words,
     seq=st.integers(0, 99),
-    severity=st.sampled_from([None, "warning", "critical"]),
+    severity=st.sampled_from([None, "notice", "warning", "critical"]),
     opened_at=st.none() | times,
     actor=st.none() | words,
     reason=st.none() | words,
@@ -170,6 +245,8 @@ def test_times_in_the_outbox_are_utc() -> None:
         ({"at": "2026-11-22T09:00:00"}, "without zone"),
         ({"at": None}, "'at' is missing"),
         ({"dossier": {}}, "dossier: 'spike' is missing"),
+        ({"dossier": {"spike": {}, "terms": [{"word": "x"}]}}, "term: 'here' is missing"),
+        ({"dossier": {"spike": {}, "first": {"source": "x"}}}, "first: 'site' is missing"),
     ],
 )
 def test_a_spoilt_alert_is_refused(spoilt: dict[str, object], complaint: str) -> None:

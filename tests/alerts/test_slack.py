@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import NOTIFIERS, slack
-from alerts.base import Action, Alert, Channel, Dossier, Exhibit, NotifyError
+from alerts.base import Action, Alert, Channel, Dossier, Exhibit, NotifyError, Term
 from alerts.slack import clean, quoted
-from tests.alerts.crisis import EXHIBITS, alert, channel
+from tests.alerts.crisis import EXHIBITS, FIRST, alert, channel
 from tests.fakes.slack import HANG, Answer, SlackServer, entities, refusal, texts
 
 SLACK = NOTIFIERS["slack"]
@@ -31,6 +31,11 @@ SAMPLES: dict[str, Alert] = {
     **{
         f"{action}.{language}": alert(action, language)
         for action in ("trigger", "escalate", "acknowledge", "resolve")
+        for language in ("es", "en")
+    },
+    **{
+        f"{about}.{language}": alert("trigger", language, about)
+        for about in ("second", "surge", "grave", "spread", "silence")
         for language in ("es", "en")
     },
     "repeat.es": alert(repeat=True),
@@ -80,6 +85,19 @@ def test_a_locked_phone_says_enough() -> None:
         "Garza: CRÍTICO, pico de menciones negativas desde el 15 nov, 3:00. "
         "12 menciones negativas en 30 minutos (15 nov, 3:00–3:30, Madrid)."
     )
+
+
+@pytest.mark.parametrize("about", ["spread", "silence"])
+def test_a_notice_is_one_short_message(about: str) -> None:
+    notice, alarm = rendered(alert(about=about)), rendered(alert())
+    assert [block for block in notice["blocks"] if "fields" in block or block["type"] == "divider"] == []
+    assert len(notice["blocks"]) <= 5
+    assert length(notice) < length(alarm) / 2
+
+
+def test_more_figures_than_a_section_holds_go_into_two() -> None:
+    sections = [block["fields"] for block in rendered(alert())["blocks"] if "fields" in block]
+    assert [len(fields) for fields in sections] == [10, 3]
 
 
 def test_nothing_is_previewed() -> None:
@@ -134,8 +152,31 @@ def attacked(text: str) -> Alert:
         evidence=(text, text),
         copies=2,
     )
-    dossier = replace(base.dossier, exhibits=(mention,) * 5, by_source={text: 3}, by_language={text: 1})
+    dossier = replace(
+        base.dossier,
+        exhibits=(mention,) * 5,
+        by_source={text: 3},
+        by_language={text: 1},
+        terms=(Term(text, 4, 0.1, 9.0),) * 5,
+        first=replace(FIRST, source=text, site=text, author=text),
+        events=(text,),
+        policy={"name": text, "false_warnings_per_month": 1.0},
+    )
     return replace(base, dossier=dossier, brand_name=text, reason=text, actor=text)
+
+
+@pytest.mark.parametrize("about", ["negative:{}", "grave:{}"])
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_name_of_a_crisis_cannot_shout_link_or_format(name: str, about: str) -> None:
+    base = attacked(ATTACKS[name])
+    assert base.dossier is not None
+    spike = {**base.dossier.spike, "subject": ATTACKS[name]}
+    dossier = replace(base.dossier, cause=about.format(ATTACKS[name]), spike=spike)
+    for action in ("trigger", "resolve"):
+        message = rendered(replace(base, action=action, dossier=dossier))
+        assert refusal(json.dumps(message).encode()) == ""
+        assert [link.split("|")[0] for link in entities(message)] == ["https://avizor.example/incidents/inc-7f3a"]
+        assert not re.search("<[!@#]", json.dumps(message))
 
 
 @pytest.mark.parametrize("action", ["trigger", "escalate", "acknowledge", "resolve"])
@@ -191,9 +232,9 @@ def test_a_message_that_grows_too_long_loses_mentions_first(monkeypatch: pytest.
     mention = replace(wide.dossier.exhibits[0], url="https://foro.example/" + "x" * 950)
     long = replace(wide, dossier=replace(wide.dossier, exhibits=(mention,) * 5))
     assert length(rendered(long)) <= slack.MAX_MESSAGE
-    monkeypatch.setattr(slack, "MAX_MESSAGE", 8000)
+    monkeypatch.setattr(slack, "MAX_MESSAGE", 11_000)
     message = rendered(long)
-    assert length(message) <= 8000
+    assert length(message) <= 11_000
     assert sum("foro.example" in link for link in entities(message)) == 3
     assert any("incidents" in link for link in entities(message))
 

@@ -98,6 +98,24 @@ def test_it_says_what_happened_to_the_incident(action: Action, kind: str) -> Non
     assert data["text"].startswith("Garza: ")
 
 
+def test_it_carries_the_whole_proof() -> None:
+    data = json.loads(WEBHOOK.render(alert()))["data"]["dossier"]
+    assert data["cause"] == "negative"
+    assert data["excluded"] == {"same_author": 3, "new_source": 2}
+    assert data["terms"][0] == {"word": "estafa", "here": 9, "usual": 0.02, "weight": 31.5}
+    assert (data["first"]["author"], data["first"]["published_at"]) == ("marisa_v", "2026-11-15T02:01:00Z")
+    assert (data["authors"], data["sites"], data["spread"]) == (11, 4, 3)
+    assert data["policy"]["false_warnings_per_month"] == 1.0
+    assert data["spike"]["band"] == [0.0, 4.0]
+
+
+def test_a_notice_says_what_it_is() -> None:
+    event = json.loads(WEBHOOK.render(alert("trigger", "en", "spread")))
+    assert (event["type"], event["data"]["severity"]) == ("incident.opened", "notice")
+    assert event["data"]["dossier"]["cause"] == "spread:88"
+    assert event["data"]["text"].startswith("Garza: NOTE, wide spread: one text on 40 sites.")
+
+
 def test_tests_and_system_alarms_have_their_own_type() -> None:
     test = Alert("t.1", "test", "", datetime.now(UTC), "en")
     system = Alert("s.1", "system", "", datetime.now(UTC), "en", message="The disk is full.")

@@ -1,13 +1,15 @@
 """Which posts are copies of one text."""
 
 from collections.abc import Callable
+from itertools import combinations
+from time import process_time
 from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.story import text_hash, without_publisher
+from app.story import BANDS, bands, is_near, text_hash, without_publisher
 
 TITLE = "Acme retira del mercado miles de cafeteras por riesgo de incendio"
 TEXT = (
@@ -180,3 +182,180 @@ def test_a_text_of_any_size_has_a_hash(make: Callable[[int], str]) -> None:
 @given(st.text(max_size=200), st.text(max_size=200), st.one_of(st.none(), st.text(max_size=20)))
 def test_any_text_has_a_hash_and_always_the_same(title: str, text: str, author: str | None) -> None:
     assert text_hash(title, text, author, None) == text_hash(title, text, author, None)
+
+
+# ── near copies ──────────────────────────────────────────────────────────────
+
+WIRE_TITLE = "Brezo retira del mercado 12.000 cafeteras por riesgo de incendio"
+WIRE = (
+    "La compañía Brezo ha ordenado este martes la retirada de 12.000 cafeteras de su modelo Alba después de que varios "
+    "clientes denunciaran que el aparato se sobrecalienta y puede llegar a arder. La empresa pide a quienes lo "
+    "compraron entre enero y marzo que lo desenchufen de inmediato y lo devuelvan en cualquier tienda. No hay heridos, "
+    "según un portavoz, que ha prometido devolver el importe íntegro en un plazo de dos semanas. La Dirección General "
+    "de Consumo ha abierto un expediente para aclarar desde cuándo conocía el fabricante el defecto. La asociación de "
+    "consumidores Lupa recuerda que el mismo modelo ya fue objeto de quejas en otoño y reclama una indemnización."
+)
+SENTENCES = WIRE.split(". ")
+OTHER_HEADLINE = "Miles de aparatos de Brezo, devueltos por peligro de fuego"
+
+WIRES: dict[str, tuple[str, str]] = {
+    "as the agency sent it": (WIRE_TITLE, WIRE),
+    "with a dateline": (WIRE_TITLE, f"MADRID, 12 nov. (EFE).- {WIRE}"),
+    "with another dateline": (WIRE_TITLE, f"Barcelona, 13 de noviembre (Europa Press) - {WIRE}"),
+    "with a city only": (WIRE_TITLE, f"SEVILLA — {WIRE}"),
+    "with an agency only": (WIRE_TITLE, f"(Agencia Sur) – {WIRE}"),
+    "with a dateline behind its title": (WIRE_TITLE, f"{WIRE_TITLE}.\nBOGOTÁ, 14 nov (EFE).- {WIRE}"),
+    "with a publisher": (f"{WIRE_TITLE} - La Voz del Puerto", WIRE),
+    "with a publisher that has a figure": (f"{WIRE_TITLE} - 20 Puertos", WIRE),
+    "with another one": (f"{WIRE_TITLE} | Antena 3 Puerto", WIRE),
+    "without a sentence": (WIRE_TITLE, ". ".join(SENTENCES[:2] + SENTENCES[3:])),
+    "without the last sentence": (WIRE_TITLE, ". ".join(SENTENCES[:-1]) + "."),
+    "under another headline": (OTHER_HEADLINE, WIRE),
+    "under a headline with a figure": ("Brezo: 3 claves de una retirada que enfada a sus clientes", WIRE),
+    "with other figures' points": (WIRE_TITLE.replace("12.000", "12000"), WIRE.replace("12.000", "12,000")),
+    "its first paragraph": ("Brezo retira cafeteras", f"MADRID (EFE) - {SENTENCES[0]}."),
+    "two paragraphs under another headline": (OTHER_HEADLINE, ". ".join(SENTENCES[:2]) + ". Leer más"),
+    "torn off": (WIRE_TITLE, WIRE[:300] + "…"),
+    "torn off in a number": (WIRE_TITLE, f"{SENTENCES[0]}. Ya son 1.2..."),
+    "torn off in brackets": (WIRE_TITLE, WIRE[:200] + " [...]"),
+    "without a title": ("", f"{WIRE_TITLE}. {WIRE}"),
+    "passed on without its title": ("", f"RT @agencia7: {WIRE}"),
+    "with words changed": (WIRE_TITLE, WIRE.replace("este martes", "ayer").replace("reclama", "exige")),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(WIRES, 2)))
+def test_a_wire_that_papers_change_is_one_text_and_is_found(one: str, other: str) -> None:
+    assert is_near(WIRES[one], WIRES[other])
+    assert is_near(WIRES[other], WIRES[one])
+    assert set(bands(*WIRES[one])) & set(bands(*WIRES[other]))
+
+
+PLACES = ("Getafe", "Cádiz", "Lugo", "Vigo", "Reus", "Soria", "Elche", "Jaca", "Ronda", "Gijón", "Mérida", "Teruel")
+PEOPLE = ("la encargada", "un camarero", "el dueño", "Marta", "Luis", "el cocinero")
+TEMPLATES = (
+    "Ayer cené con mi familia en el local de Aurora y acabamos enfermos toda la noche: la mesa {number} estaba sucia, "
+    "el pescado olía mal y nadie nos dio una explicación cuando nos quejamos antes de irnos",
+    "Ayer cené con mi familia en el local de Aurora de {place} y nos pusimos enfermos: esperamos casi una hora, la "
+    "mesa estaba sucia y {person} nos gritó delante de todos",
+    "Pedido {number} de Aurora: llevo esperando desde el lunes, no contestan al teléfono y en {place} me dicen que no "
+    "saben nada del envío ni de mi dinero, no vuelvo a comprar con ellos",
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_complaints_of_different_people_are_as_many_texts(template: str) -> None:
+    said = [
+        template.format(number=7 + at, place=place, person=PEOPLE[at * 5 % 6])
+        for at, place in enumerate(PLACES[: 6 if "{person}" in template else 12])
+    ]
+    assert all(bands("", text) for text in said)
+    assert not any(is_near(("", one), ("", other)) for one, other in combinations(said, 2))
+    assert is_near(("", said[0]), ("", said[0].replace("familia", "gente").replace("dinero", "pago")))  # the control
+
+
+def test_a_figure_that_only_one_text_has_does_not_part_them() -> None:
+    assert is_near(("", f"{WIRE} Las acciones caen un 8 %."), ("", WIRE))
+    assert not is_near(("", f"{WIRE} Las acciones caen un 8 %."), ("", f"{WIRE} Las acciones caen un 9 %."))
+
+
+def test_another_text_about_the_same_is_not_near() -> None:
+    report = (
+        "Los dueños de una cafetera Alba de Brezo cuentan cómo empezó a salir humo del aparato mientras desayunaban "
+        "con sus hijos. Llamaron tres veces a la compañía y nadie quiso hacerse cargo hasta que intervino "
+        "la Dirección General de Consumo."
+    )
+    assert not is_near((WIRE_TITLE, WIRE), (WIRE_TITLE, report))
+
+
+def test_who_quotes_a_text_at_the_end_of_their_own_is_not_near_it() -> None:
+    own = (
+        "Yo tengo una de estas en casa y el sábado, mientras hacíamos el desayuno, empezó a oler a plástico quemado. "
+        "Mi hijo tiró del cable y no pasó nada, pero la encimera quedó negra y en la tienda nos dijeron que era "
+        "culpa nuestra por dejarla enchufada. Y ahora leo esto: "
+    )
+    paragraph = ("", SENTENCES[0])
+    assert not is_near(("", own + SENTENCES[0]), paragraph)
+    assert is_near(("", f"{SENTENCES[0]}. {own}"), paragraph)  # the control: as if they were its first paragraph
+
+
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+
+BOILERPLATE = (
+    "Suscríbete al boletín de La Voz del Puerto y recibe cada mañana en tu correo las noticias de la comarca, los "
+    "horarios de los barcos, el tiempo para el fin de semana y las ofertas de nuestros anunciantes sin coste alguno."
+)
+
+
+def test_what_a_site_adds_to_everything_makes_no_story_of_it() -> None:
+    one, other = ("Aurora abre una tienda", BOILERPLATE), ("Brezo deja de fabricar cafeteras en Lugo", BOILERPLATE)
+    assert not is_near(one, other, same_site=True)
+    assert is_near(one, other)  # the control: elsewhere it would be the same text under another headline
+    assert is_near(one, ("Aurora abre una tienda en el puerto", BOILERPLATE), same_site=True)
+    assert is_near(("", BOILERPLATE), ("", BOILERPLATE.replace("tu correo", "el buzón")), same_site=True)
+
+
+def test_bands_are_the_same_on_every_machine() -> None:
+    assert len(bands(WIRE_TITLE, WIRE)) == BANDS == len(set(bands(WIRE_TITLE, WIRE)))
+    assert all(-(2**63) <= band < 2**63 for band in bands(WIRE_TITLE, WIRE))
+    assert bands(WIRE_TITLE, WIRE)[:3] == (9212648671320416481, -1549286936765032986, 6932941970154453496)
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        (" ".join(WIRE.split()[:20]), True),
+        (" ".join(WIRE.split()[:19]), False),
+        ("", False),
+        ("ja " * 200, False),
+        ("😡" * 200, False),
+        ("no " * 100 + "vuelvo más", False),
+    ],
+)
+def test_a_text_of_few_different_words_has_no_near_copies(text: str, marked: bool) -> None:
+    assert bool(bands("", text)) is marked
+
+
+def test_seven_tenths_in_common_are_found() -> None:
+    """The whole text's bands alone find .965 of such pairs: 1 - (1 - .7**3)**8. Words are letters, so J is exact."""
+    found = 0
+    for seed in range(300):
+        one = [f"{seed}palabra{at}".translate(LETTERS) for at in range(103)]  # 100 runs of four words
+        other = list(one)
+        for place in (4, 24, 44, 64):
+            other[place] = f"otra{place}".translate(LETTERS)
+        runs = [{tuple(said[at : at + 4]) for at in range(100)} for said in (one, other)]
+        assert len(runs[0] & runs[1]) / len(runs[0] | runs[1]) == pytest.approx(0.72, abs=0.01)
+        found += bool(set(bands("", " ".join(one))) & set(bands("", " ".join(other))))
+    assert found >= 285
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: "the post " * n,
+        lambda n: "(A " * n,
+        lambda n: "AAA, - " * n,
+        lambda n: ". A b c d e f g h - " * n,
+        lambda n: " \n" * n,
+        lambda n: "1,2." * n,
+        lambda n: "@a " * n,
+        lambda n: "RT @a" * n,
+        lambda n: "…" * n,
+        lambda n: "é😀" * n,
+    ],
+)
+def test_a_text_of_any_size_has_bands_in_little_time(make: Callable[[int], str]) -> None:
+    began = process_time()
+    bands(make(50_000)[:2_000], make(100_000))
+    assert process_time() - began < 0.5
+
+
+ANY_TEXT = st.one_of(st.text(max_size=200), st.text(alphabet="aA1 .,-—()…@\n\ud800é", max_size=300))
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_any_two_texts_can_be_compared_either_way(title: str, text: str, other: str) -> None:
+    assert bands(title, text) == bands(title, text)
+    assert is_near((title, text), (title, other)) == is_near((title, other), (title, text))
+    assert bool(bands(title, text)) <= is_near((title, text), (title, text))
