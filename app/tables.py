@@ -84,6 +84,7 @@ brands = Table(
     Column("time_zone", Text, nullable=False),
     Column("competitor", Boolean, nullable=False),
     Column("channels", JSON, nullable=False),
+    Column("events", JSON, nullable=False),  # what is planned: told in a dossier, no excuse for anything
     Column("origin", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("archived_at", Instant),
@@ -101,6 +102,7 @@ sources = Table(
     Column("settings", JSON, nullable=False),
     Column("brands", JSON, nullable=False),
     Column("language", Text),
+    Column("tier", SmallInteger, nullable=False),  # 1: one grave word here is enough; else 2
     Column("interval_s", Integer, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("secret", Text),  # sealed by the vault
@@ -165,6 +167,15 @@ posts = Table(
     ),
 )
 
+story_bands = Table(
+    "story_bands",  # where a story's near copies are looked for: parts of its MinHash; old ones are dropped
+    metadata,
+    Column("band", BigInteger, primary_key=True),
+    Column("story_id", BigInteger, primary_key=True),
+    Index("ix_story_bands_story", "story_id"),
+    sqlite_with_rowid=False,
+)
+
 mentions = Table(
     "mentions",
     metadata,
@@ -224,6 +235,16 @@ mentions = Table(
     sqlite_with_rowid=False,
 )
 
+grave_mentions = Table(
+    "grave_mentions",  # few: a column of `mentions` would cost all of them
+    metadata,
+    Column("brand_id", Integer, ForeignKey("brands.id"), primary_key=True),
+    Column("published_at", Instant, primary_key=True),
+    Column("post_id", BigInteger, ForeignKey("posts.id"), primary_key=True),
+    Column("terms", JSON, nullable=False),  # the grave terms that it says, unless it denies them
+    sqlite_with_rowid=False,
+)
+
 corrections = Table(
     "corrections",  # what people said of a brand's story: only ever added to, the last line of a story counts
     metadata,
@@ -275,9 +296,84 @@ watches = Table(
     Column("evaluated_through", Instant),  # end of the last bin that was judged
     Column("evaluated_at", Instant),
     Column("spike", JSON(none_as_null=True)),  # the last verdict, with its numbers
+    Column("memory", LargeBinary),  # what the detector remembers of the bins up to `evaluated_through`
     Column("mentions", BigInteger, nullable=False),  # ever stored
     Column("restated", BigInteger, nullable=False),  # how often one's tone was changed since; with `mentions`: revision
     Column("judged_revision", BigInteger, nullable=False),  # which one the last verdict knew of: less means judge again
+)
+
+verdicts = Table(
+    "verdicts",  # each judgement that saw something new: with `sightings`, history as it was known at the time
+    metadata,
+    Column("brand_id", Integer, ForeignKey("brands.id"), primary_key=True),
+    Column("at", Instant, primary_key=True),
+    Column("through", Instant, nullable=False),  # end of the last bin that was judged
+    Column("known", BigInteger, nullable=False),  # the newest post that there was
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("excluded", JSON(none_as_null=True)),  # stories that did not count: [post id, bin, label, why]
+    sqlite_with_rowid=False,
+)
+
+sightings = Table(
+    "sightings",  # the counts of a bin as the detector was shown them, whenever they were others than before
+    metadata,
+    Column("brand_id", Integer, ForeignKey("brands.id"), primary_key=True),
+    Column("at", Instant, primary_key=True),  # of the verdict
+    Column("bin", Instant, primary_key=True),  # 300 s
+    Column("negative", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+memories = Table(
+    "memories",  # what the detector remembered now and then: where a replay may begin
+    metadata,
+    Column("brand_id", Integer, ForeignKey("brands.id"), primary_key=True),
+    Column("at", Instant, primary_key=True),  # of the verdict that left it
+    Column("memory", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+policies = Table(
+    "policies",  # what the verdicts went by: only ever added to, the last line counts
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("false_warnings_per_month", Float, nullable=False),
+    Column("reason", Text, nullable=False),  # why it may be louder than its noise budget
+    Column("backtest_id", Text),  # what was known of it beforehand
+)
+
+feedback = Table(
+    "feedback",  # what people say of an alert: only ever added to, the last word of each counts
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("useful", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("ix_feedback_incident", "incident_id", "id"),
+)
+
+backtests = Table(
+    "backtests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("question", JSON, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, running, done, failed
+    Column("progress", Float, nullable=False),  # 0..1
+    Column("lease_until", Instant),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", Text),
+    Index("ix_backtests_created", "created_at", "id"),
 )
 
 channels = Table(
@@ -303,6 +399,8 @@ incidents = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("brand_id", Integer, ForeignKey("brands.id"), nullable=False),
+    Column("cause", Text, nullable=False),  # negative, negative:<term>, grave:<term>, spread:<story>, silence
+    Column("policy_id", Integer, ForeignKey("policies.id")),  # null: the built-in one
     Column("state", Text, nullable=False),
     Column("severity", Text, nullable=False),
     Column("version", Integer, nullable=False),  # = the seq of its last event
@@ -317,7 +415,7 @@ incidents = Table(
     Index("ix_incidents_brand", "brand_id", "opened_at"),
     Index(
         "uq_incidents_unresolved",
-        "brand_id",
+        *("brand_id", "cause"),
         unique=True,
         sqlite_where=text("state <> 'resolved'"),
         postgresql_where=text("state <> 'resolved'"),
@@ -334,6 +432,7 @@ incident_events = Table(
     Column("actor", Text, nullable=False),  # 'avizor', or the name of an API key
     Column("reason", Text, nullable=False),
     Column("data", JSON, nullable=False),
+    Column("dossier", JSON(none_as_null=True)),  # of an opening or an escalation: the proof that was told, for good
 )
 
 deliveries = Table(

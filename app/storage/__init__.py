@@ -4,6 +4,7 @@
     posts, mentions, volumes        what was collected                       written by `posts.store`
     watches, incidents              what was decided                         written by `incidents.save`, `watches.save`
     deliveries                      what is to be told, and was              claimed, then finished
+    policies, feedback              what verdicts go by, what people say of it
     keys                            who may ask
 
 Frozen dataclasses go in and come out; a method is a transaction. Times are aware UTC datetimes and come in as `now`.
@@ -17,15 +18,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.storage import configuration, schema
+from app.storage.backtests import Backtests
 from app.storage.brands import Brands
 from app.storage.channels import Channels
 from app.storage.database import Database, Dialect, Place
 from app.storage.deliveries import Deliveries
+from app.storage.feedback import FeedbackTrail
 from app.storage.incidents import Incidents
+from app.storage.journal import Journal
 from app.storage.keys import Keys
 from app.storage.mentions import Mentions
+from app.storage.policies import Policies
 from app.storage.posts import Posts
+from app.storage.proof import Proof
 from app.storage.records import ConfigChange, Conflict, LeaseLost, StorageError
+from app.storage.recount import Recount
 from app.storage.sealing import Vault
 from app.storage.sources import Sources
 from app.storage.volumes import Volumes
@@ -56,8 +63,14 @@ class Storage:
         self.mentions = Mentions(database)
         self.volumes = Volumes(database)
         self.watches = Watches(database)
+        self.proof = Proof(database)
+        self.journal = Journal(database)
         self.incidents = Incidents(database)
         self.deliveries = Deliveries(database, vault)
+        self.recount = Recount(database)
+        self.backtests = Backtests(database)
+        self.policies = Policies(database)
+        self.feedback = FeedbackTrail(database)
 
     @property
     def dialect(self) -> Dialect:
@@ -78,7 +91,7 @@ class Storage:
             pass
 
     def apply(self, changes: Sequence[ConfigChange], now: datetime) -> None:
-        """Change brands, sources and channels, all or nothing. Slugs say which is meant, ids are ignored."""
+        """Change what is watched, asked and told, all or nothing. Slugs say which is meant, ids are ignored."""
         with self._database.write() as connection:
             configuration.apply(connection, changes, self._vault, now)
 

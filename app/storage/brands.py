@@ -1,11 +1,12 @@
 """Whom we watch."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from app.model import Brand
+from app.model import Brand, Planned
 from app.storage.database import Database
 from app.tables import brands, watches
 
@@ -44,6 +45,9 @@ def put(connection: Connection, brand: Brand, now: datetime) -> bool:
         "time_zone": brand.time_zone,
         "competitor": brand.competitor,
         "channels": list(brand.channels),
+        "events": [
+            {"name": one.name, "since": one.since.isoformat(), "until": one.until.isoformat()} for one in brand.events
+        ],
         "origin": brand.origin,
         "archived_at": None,
     }
@@ -73,4 +77,10 @@ def brand_of(row: Row[Any]) -> Brand:
         channels=tuple(row.channels),
         origin=row.origin,
         archived_at=row.archived_at,
+        events=tuple(_planned(event) for event in row.events),
     )
+
+
+def _planned(event: Mapping[str, str]) -> Planned:
+    since, until = (datetime.fromisoformat(event[name]).astimezone(UTC) for name in ("since", "until"))
+    return Planned(event["name"], since, until)

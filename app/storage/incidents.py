@@ -1,7 +1,7 @@
 """Crises and their timelines. A change, its event, its deliveries and the verdict behind it are one transaction.
 
 Two who change the same incident at once: the second finds another version than it read, and gets `Conflict`. That a
-brand has one unresolved incident at most is a unique index, not a hope.
+brand has one unresolved incident a cause at most is a unique index, not a hope.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerts.incident import Event, Incident
+from alerts.incident import Change, Event, Incident
 from app.storage import deliveries, watches
 from app.storage.database import Database, fields_of
 from app.storage.records import Conflict, IncidentSave
@@ -23,12 +23,18 @@ class Incidents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def current(self, brand_id: int) -> Incident | None:
-        """The brand's unresolved incident."""
+    def current(self, brand_id: int) -> list[Incident]:
+        """The brand's unresolved incidents, the oldest first."""
         query = select(incidents).where(incidents.c.brand_id == brand_id, incidents.c.state != "resolved")
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-            return None if row is None else _incident(row)
+            return [_incident(row) for row in connection.execute(query.order_by(incidents.c.opened_at, incidents.c.id))]
+
+    def since(self, brand_id: int, since: datetime) -> list[Incident]:
+        """The brand's incidents that are unresolved, or were until `since` or later; the oldest first."""
+        alive = (incidents.c.state != "resolved") | (incidents.c.resolved_at >= since)
+        query = select(incidents).where(incidents.c.brand_id == brand_id, alive)
+        with self._database.read() as connection:
+            return [_incident(row) for row in connection.execute(query.order_by(incidents.c.opened_at, incidents.c.id))]
 
     def get(self, incident_id: str) -> Incident | None:
         with self._database.read() as connection:
@@ -63,29 +69,33 @@ class Incidents:
             return [_event(row) for row in connection.execute(query)]
 
     def save(self, save: IncidentSave, now: datetime) -> None:
-        """Write a change with all that goes with it.
+        """Write a change with all that goes with it, all or nothing.
 
-        Raises `Conflict` when the incident changed since it was read, or when the brand has another unresolved one by
-        now: read again and decide again.
+        Raises `Conflict` when an incident changed since it was read, or when the brand has another unresolved one of
+        the same cause by now: read again and decide again.
         """
-        change = save.change
         with self._database.write() as connection:
-            if change.event is not None and change.incident.version == 1:
-                _open(connection, change.incident)
-            else:
-                _change(connection, change.incident, change.incident.version - (change.event is not None))
-            if change.event is not None:
-                connection.execute(insert(incident_events).values(**fields_of(change.event)))
-            deliveries.add(connection, save.deliveries, now)
+            for one in (save, *save.also):
+                _write(connection, one.change)
+                deliveries.add(connection, one.deliveries, now)
             if save.judged is not None:
                 watches.save(connection, save.judged, now)
+
+
+def _write(connection: Connection, change: Change) -> None:
+    if change.event is not None and change.incident.version == 1:
+        _open(connection, change.incident)
+    else:
+        _change(connection, change.incident, change.incident.version - (change.event is not None))
+    if change.event is not None:
+        connection.execute(insert(incident_events).values(**fields_of(change.event)))
 
 
 def _open(connection: Connection, incident: Incident) -> None:
     insert_into = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = insert_into(incidents).values(**fields_of(incident)).on_conflict_do_nothing().returning(incidents.c.id)
     if connection.execute(row).first() is None:
-        raise Conflict(f"brand {incident.brand_id} has an unresolved incident already")
+        raise Conflict(f"brand {incident.brand_id} has an unresolved incident of cause {incident.cause} already")
 
 
 def _change(connection: Connection, incident: Incident, expected: int) -> None:

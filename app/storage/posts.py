@@ -6,33 +6,32 @@ Storing the same batch twice stores it once: a post is known by its dedupe key, 
 volumes grow by rows that really went in. A row that the database refuses costs itself only: it is put into quarantine
 with the reason.
 
-A story is the first post with a text; posts with the same text that we store within the next seven days are its copies.
-For a brand, the first mention of a story counts as the story, the others as copies; what a person said of the story is
-said of all of them.
+A story is the first post with a text; posts with the same text that we store within the next seven days are its copies,
+near copies those of three days (`app.storage.stories`). For a brand, the first mention of a story counts as the story,
+the others as copies; what a person said of the story is said of all of them.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
 from app.model import Correction
-from app.storage import search, tones, volumes, watches
+from app.storage import search, stories, tones, volumes, watches
 from app.storage.database import Database, chunks, dialect_of, insert_rows, is_in, one_at_a_time, plain, to_json
 from app.storage.faults import costs_its_row
-from app.storage.ids import first_id_at, ids_after
+from app.storage.ids import ids_after
 from app.storage.paging import MOST_STREAMS, falling, merge
 from app.storage.records import CollectBatch, CollectedPost, KnownPost, LeaseLost, Stored, StoredPost
 from app.storage.sentiments import COLUMNS, JSON_COLUMNS, pack
 from app.storage.volumes import Tally
-from app.tables import brands, mentions, posts, quarantine, sources, to_ms
+from app.tables import brands, grave_mentions, mentions, posts, quarantine, sources, to_ms
 from collectors.base import Post, Reject
 
-STORY_WINDOW = timedelta(days=7)
 LONGEST_SAMPLE = 2_000  # characters of a quarantined item
 QUARANTINE_SIZE = 500  # rows that one source may have in quarantine; the oldest go first
 
@@ -44,6 +43,7 @@ _MENTION = (
     *("brand_id", "published_at", "post_id", "story_id", "source_id", "copy", "backfill", "scored_at"),
     *COLUMNS,
 )
+_GRAVE = ("brand_id", "published_at", "post_id", "terms")
 
 _ORDER = ("published_at", "id")
 _READ = select(posts, sources.c.slug.label("source")).join(sources, sources.c.id == posts.c.source_id)
@@ -149,7 +149,9 @@ class _Draft:
 
     posts: list[tuple[Any, ...]] = field(default_factory=list)
     mentions: list[tuple[Any, ...]] = field(default_factory=list)
+    grave: list[tuple[Any, ...]] = field(default_factory=list)
     words: list[tuple[int, str]] = field(default_factory=list)
+    bands: Sequence[tuple[int, int]] = ()
     tally: Tally = field(default_factory=Tally)
     counts: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by source
 
@@ -159,7 +161,7 @@ class _Context:
     """What is in the tables already, as far as a batch depends on it."""
 
     known: Mapping[bytes, _Known]
-    stories: Mapping[bytes, int]
+    earlier: stories.Told
     told: frozenset[tuple[int, int]]  # (story, brand): the brand has a mention of this story
     corrected: Mapping[tuple[int, int], Correction]  # likewise: what a person says of it
     words: Mapping[int, str]  # of stored posts that were no mention so far
@@ -188,17 +190,19 @@ def _keep(connection: Connection, items: Sequence[_Item], now: datetime) -> tupl
         draft = _write(connection, _drafted(sound, context, now))
     volumes.add(connection, draft.tally)
     watches.grow(connection, draft.tally.mentions)
+    if draft.bands:
+        stories.forget_bands(connection, now)
     return draft, refused
 
 
 def _look_up(connection: Connection, items: Sequence[CollectedPost], now: datetime) -> _Context:
     known = _stored_posts(connection, [item.dedupe_key for item in items])
-    stories = _stories(connection, {item.text_hash for item in items}, now)
-    story_ids = {*stories.values(), *(post.story_id for post in known.values())}
+    told = stories.look_up(connection, [item for item in items if item.dedupe_key not in known], now)
+    story_ids = {*told.by_hash.values(), *(post.story_id for post in known.values())}
     silent = [known[item.dedupe_key].id for item in items if item.sentiments and _is_silent(known.get(item.dedupe_key))]
     return _Context(
         known=known,
-        stories=stories,
+        earlier=told,
         told=_told(connection, story_ids),
         corrected=tones.corrections_of(connection, list(story_ids)),
         words=dict(_words_of(connection, silent)),
@@ -225,21 +229,6 @@ def _stored_posts(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, 
     return stored
 
 
-def _stories(connection: Connection, hashes: set[bytes], now: datetime) -> dict[bytes, int]:
-    """The stories that began lately with one of these texts."""
-    stories: dict[bytes, int] = {}
-    began = first_id_at(now - STORY_WINDOW)
-    for some in chunks(list(hashes)):
-        query = (
-            select(posts.c.text_hash, func.max(posts.c.id))
-            .where(is_in(posts.c.text_hash, some, dialect_of(connection)), posts.c.id >= began)
-            .where(posts.c.story_id == posts.c.id)
-            .group_by(posts.c.text_hash)
-        )
-        stories |= {bytes(text_hash): story_id for text_hash, story_id in connection.execute(query)}
-    return stories
-
-
 def _told(connection: Connection, story_ids: set[int]) -> frozenset[tuple[int, int]]:
     pairs: set[tuple[int, int]] = set()
     for some in chunks(list(story_ids)):
@@ -260,7 +249,7 @@ def _words_of(connection: Connection, post_ids: Sequence[int]) -> Iterator[tuple
 def _drafted(items: Iterable[_Item], context: _Context, now: datetime) -> _Draft:
     draft = _Draft()
     ids = ids_after(context.newest_id, now)
-    stories = dict(context.stories)
+    batch = stories.Stories(context.earlier)
     told = set(context.told)
     fetched_ms = to_ms(now)
     known = {key: replace(post, brands=set(post.brands)) for key, post in context.known.items()}
@@ -268,7 +257,7 @@ def _drafted(items: Iterable[_Item], context: _Context, now: datetime) -> _Draft
         post = known.get(item.dedupe_key)
         if post is None:
             post_id = next(ids)
-            story_id = stories.setdefault(item.text_hash, post_id)
+            story_id = batch.of(item, post_id)
             # Never after it was stored: a search for words in a span of time counts on it.
             published_ms = min(to_ms(item.published_at), fetched_ms)
             post = _Known(post_id, story_id, published_ms, item.backfill, set())
@@ -279,6 +268,9 @@ def _drafted(items: Iterable[_Item], context: _Context, now: datetime) -> _Draft
         if fresh and not post.brands:
             words = context.words.get(post.id) or search.searchable(item.post.title, item.post.text)
             draft.words.append((post.id, words))
+        if item.grave:
+            terms = to_json(item.grave)
+            draft.grave += [(brand_id, post.published_ms, post.id, terms) for brand_id, _ in fresh]
         for brand_id, tone in fresh:
             copy = (post.story_id, brand_id) in told
             told.add((post.story_id, brand_id))
@@ -295,6 +287,7 @@ def _drafted(items: Iterable[_Item], context: _Context, now: datetime) -> _Draft
             draft.tally.add(brand_id, post.published_ms, tone, correction, copy=copy, backfill=backfill)
             draft.counts[source_id]["mentions"] += 1
             draft.counts[source_id]["copies"] += copy
+    draft.bands = batch.bands
     return draft
 
 
@@ -312,7 +305,9 @@ def _write(connection: Connection, draft: _Draft) -> _Draft:
     try:
         insert_rows(connection, posts, _POST, draft.posts)
         insert_rows(connection, mentions, _MENTION, draft.mentions)
+        insert_rows(connection, grave_mentions, _GRAVE, draft.grave)
         search.add(connection, draft.words)
+        stories.write_bands(connection, draft.bands)
     except Exception as error:
         # After a full disk or a lost connection there is no savepoint any more: asking for it would hide the reason.
         if costs_its_row(error):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from alerts.base import Action, Channel
 from alerts.incident import Change as IncidentChange
-from app.model import Brand, Label, Sentiment
+from app.model import Brand, Label, Policy, Sentiment
 from collectors.base import Post, Reject, Source, SourceState
 
 
@@ -46,6 +46,13 @@ class PutChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class PutPolicy:
+    """What verdicts go by from now on. `policy.id` and `policy.at` are ignored."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """The thing is switched off and hidden; its history stays. Putting it again brings it back."""
 
@@ -53,7 +60,7 @@ class Archive:
     slug: str
 
 
-ConfigChange = PutBrand | PutSource | PutChannel | Archive
+ConfigChange = PutBrand | PutSource | PutChannel | PutPolicy | Archive
 
 # ── collect ──────────────────────────────────────────────────────────────────
 
@@ -69,6 +76,8 @@ class CollectedPost:
     """A post on its way into the tables. `published_at` is clamped, `claimed_at` is what the source said.
 
     `sentiments` has one entry per brand that it mentions (brand id -> sentiment); empty: stored as a post only.
+    `bands` say where its near copies are looked for (`app.story.bands`); none: it has no near copies. `grave` are the
+    grave terms that it says.
     """
 
     dedupe_key: bytes
@@ -80,6 +89,8 @@ class CollectedPost:
     text_hash: bytes
     backfill: bool
     sentiments: Mapping[int, Sentiment] = field(default_factory=dict)
+    bands: tuple[int, ...] = ()
+    grave: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +190,7 @@ class CoverageRow:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How far a brand has been judged, and the last verdict (`Spike` as a mapping).
+    """How far a brand has been judged, the last verdict (`Spike` as a mapping), and what the detector remembers.
 
     `revision` says which state of the brand's volumes this is: hand it back in `Judged`.
     """
@@ -189,13 +200,43 @@ class Watch:
     evaluated_at: datetime | None
     spike: Mapping[str, Any] | None
     revision: int = 0
+    memory: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The counts of one 300 s bin as the detector was shown them."""
+
+    bin: datetime
+    negative: int
+    total: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A line of the journal: a judgement that saw something new, and what it saw.
+
+    `known` is the id of the newest post that there was, `excluded` are the stories that did not count: (post id, when
+    it was published, label, why). `sightings` are the bins that were others than they had been shown before.
+    """
+
+    at: datetime
+    through: datetime
+    known: int
+    verdict: str
+    reason: str
+    score: float
+    excluded: Sequence[tuple[int, datetime, str, str]] = ()
+    sightings: Sequence[Sighting] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the watch walk writes for a brand beside an incident's change.
+    """What the watch walk writes for a brand beside its incidents' changes.
 
     `revision` is the `Watch`'s: mentions stored while the walk was deciding leave the brand due. None: as it is now.
+    `verdict` None: nothing new was seen. `keep_memory`: a replay may begin here.
     """
 
     brand_id: int
@@ -203,6 +244,9 @@ class Judged:
     spike: Mapping[str, Any]
     coverage: Sequence[CoverageRow]
     revision: int | None = None
+    memory: bytes | None = field(default=None, repr=False)
+    verdict: Verdict | None = None
+    keep_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +382,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class IncidentSave:
-    """An incident's change with all that goes with it. `judged` is None when a person made the change."""
+    """An incident's change with all that goes with it. `judged` is None when a person made the change.
+
+    `also` are the changes of other incidents of the brand by the same verdict.
+    """
 
     change: IncidentChange
     deliveries: Sequence[NewDelivery]
     judged: Judged | None = None
+    also: Sequence["IncidentSave"] = ()

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, bindparam, or_, select, update
 
 from alerts.spike import BIN_S
+from app.storage import journal
 from app.storage.brands import brand_of
 from app.storage.database import Database
 from app.storage.records import Judged, Watch
@@ -21,6 +22,7 @@ _STATE = (
     watches.c.evaluated_through,
     watches.c.evaluated_at,
     watches.c.spike,
+    watches.c.memory,
     _REVISION.label("revision"),
 )
 
@@ -55,6 +57,12 @@ class Watches:
         with self._database.write() as connection:
             save(connection, judged, now)
 
+    def unchanged(self, brand_id: int, revision: int) -> None:
+        """The brand was looked at again: nothing that a verdict goes by is other than at the last one."""
+        with self._database.write() as connection:
+            seen = update(watches).where(watches.c.brand_id == brand_id).values(judged_revision=revision)
+            connection.execute(seen)
+
 
 def closed_through(now: datetime) -> datetime:
     """The end of the last 300 s bin that closed long enough ago to be judged."""
@@ -70,10 +78,15 @@ def save(connection: Connection, judged: Judged, now: datetime) -> None:
             evaluated_through=judged.evaluated_through,
             evaluated_at=now,
             spike=dict(judged.spike),
+            memory=judged.memory,
             judged_revision=_REVISION if judged.revision is None else judged.revision,
         )
     )
     put_coverage(connection, judged.brand_id, list(judged.coverage))
+    if judged.verdict is not None:
+        journal.write(connection, judged.brand_id, judged.verdict)
+    if judged.keep_memory and judged.memory is not None:
+        journal.keep(connection, judged.brand_id, now, judged.memory)
 
 
 def grow(connection: Connection, mentions: Mapping[int, int]) -> None:
@@ -98,4 +111,4 @@ def _raise(connection: Connection, counter: Column[int], numbers: Mapping[int, i
 
 
 def _watch(row: Row[Any]) -> Watch:
-    return Watch(brand_of(row), row.evaluated_through, row.evaluated_at, row.spike, row.revision)
+    return Watch(brand_of(row), row.evaluated_through, row.evaluated_at, row.spike, row.revision, row.memory)

@@ -1,22 +1,35 @@
 """Brands, sources and channels: what the operator wishes, applied as a whole; secrets sealed at rest."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from alerts.base import Channel
-from app.model import Brand
+from app.model import Brand, Planned
 from app.storage import Storage, StorageError
 from app.storage.records import Archive, PutBrand, PutChannel, PutSource
 from collectors.base import Source
 
 World = Any
 
+MIDNIGHT = datetime(2026, 11, 27, tzinfo=UTC)
 BRAND = Brand(
-    0, "acme", "Acme, S. A.", 'acme OR "acmé"', "en", "America/Bogota", competitor=True, channels=("a",), origin="api"
+    0,
+    "acme",
+    "Acme, S. A.",
+    'acme OR "acmé"',
+    "en",
+    "America/Bogota",
+    competitor=True,
+    channels=("a",),
+    origin="api",
+    events=(
+        Planned("Black Friday", MIDNIGHT, MIDNIGHT + timedelta(days=2)),
+        Planned("Huelga, ñ", MIDNIGHT, MIDNIGHT + timedelta(microseconds=1)),
+    ),
 )
 SOURCE = Source(
     0,
@@ -28,6 +41,7 @@ SOURCE = Source(
     brands=("acme",),
     language="es",
     interval_s=300,
+    tier=1,
     enabled=False,
     origin="api",
     secret="token-1",
@@ -145,12 +159,13 @@ def test_a_channel_without_a_secret_is_one(storage: Storage, now: Any) -> None:
     assert storage.channels.get("guardia").secret == {}
 
 
-def test_a_source_keeps_its_place_through_a_change_of_name(world: World) -> None:
+@pytest.mark.parametrize("change", [{"name": "Otro nombre"}, {"tier": 1}])
+def test_a_source_keeps_its_place_through_a_change_of_name_or_tier(world: World, change: dict[str, Any]) -> None:
     source = world.source()
     world.collect(source, world.item("a"))
     before = world.storage.sources.get("diario")
-    world.storage.apply([PutSource(replace(source, name="Otro nombre"))], world.now + timedelta(hours=1))
-    assert world.storage.sources.get("diario") == replace(before, name="Otro nombre")
+    world.storage.apply([PutSource(replace(source, **change))], world.now + timedelta(hours=1))
+    assert world.storage.sources.get("diario") == replace(before, **change)
 
 
 @pytest.mark.parametrize(

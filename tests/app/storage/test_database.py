@@ -60,7 +60,7 @@ def test_a_reader_sees_the_last_commit_while_somebody_writes(world: World) -> No
     world.brand("acme")
     values = {"slug": "new", "name": "", "query": "", "language": "", "time_zone": "", "competitor": False}
     with world.storage._database.write() as connection:
-        connection.execute(insert(brands).values(**values, channels=[], origin="", created_at=world.now))
+        connection.execute(insert(brands).values(**values, channels=[], events=[], origin="", created_at=world.now))
         assert [brand.slug for brand in world.storage.brands.all()] == ["acme"]
     assert [brand.slug for brand in world.storage.brands.all()] == ["acme", "new"]
 

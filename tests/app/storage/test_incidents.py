@@ -52,7 +52,7 @@ def test_a_change_its_event_its_deliveries_and_its_verdict_go_in_together(world:
 
     save(world.storage, opened, new, judged=verdict)
 
-    assert world.storage.incidents.current(brand_id) == opened.incident
+    assert world.storage.incidents.current(brand_id) == [opened.incident]
     assert world.storage.incidents.get("inc_1") == opened.incident
     assert world.storage.incidents.events("inc_1") == [opened.event]
     assert [delivery.key for delivery in world.storage.deliveries.page()] == ["inc_1:1"]
@@ -68,14 +68,24 @@ def test_an_incident_is_read_back_through_its_whole_life(world: World, opened: C
     save(world.storage, closed)
     assert world.storage.incidents.get("inc_1") == closed.incident
     assert world.storage.incidents.events("inc_1") == [opened.event, taken.event, closed.event]
-    assert world.storage.incidents.current(opened.incident.brand_id) is None
+    assert world.storage.incidents.current(opened.incident.brand_id) == []
+
+
+def test_what_a_page_told_stays_with_its_event(world: World, opened: Change) -> None:
+    told = replace(opened, event=replace(opened.event, dossier={"stories": 12, "spike": {"observed": 12}}))
+    save(world.storage, told)
+    worse = following(told, "escalated", severity="critical", dossier={"stories": 40})
+    save(world.storage, replace(worse, event=replace(worse.event, dossier={"stories": 40})))
+    save(world.storage, following(worse, "acknowledged", state="acknowledged", owner="marta"))
+    events = world.storage.incidents.events("inc_1")
+    assert [event.dossier for event in events] == [told.event.dossier, {"stories": 40}, None]
 
 
 def test_a_quiet_change_needs_no_event_and_no_new_version(world: World, opened: Change) -> None:
     save(world.storage, opened)
     quiet = replace(opened.incident, calm_since=world.now)
     save(world.storage, Change(quiet, None))
-    assert world.storage.incidents.current(quiet.brand_id) == quiet
+    assert world.storage.incidents.current(quiet.brand_id) == [quiet]
     assert len(world.storage.incidents.events("inc_1")) == 1
 
 
@@ -97,15 +107,45 @@ def test_of_two_who_change_it_at_once_the_second_is_told(world: World, opened: C
     assert world.storage.watches.get(opened.incident.brand_id).evaluated_through is None
 
 
-def test_a_brand_has_one_unresolved_incident(world: World, opened: Change, open_another: Callable[[], Storage]) -> None:
+def test_a_brand_has_one_unresolved_incident_a_cause(
+    world: World, opened: Change, open_another: Callable[[], Storage]
+) -> None:
     save(world.storage, opened)
     second = replace(opened.incident, id="inc_2")
     event = Event("inc_2", 1, world.now, "opened", "avizor", "", {})
     with pytest.raises(Conflict):
         save(open_another(), Change(second, event))
+    other = replace(opened.incident, id="inc_3", cause="grave:fraude", opened_at=world.now + timedelta(seconds=1))
+    save(world.storage, Change(other, replace(event, incident_id="inc_3")))
+    assert world.storage.incidents.current(second.brand_id) == [opened.incident, other]
     save(world.storage, following(opened, "resolved", state="resolved"))
     save(world.storage, Change(second, event))
-    assert world.storage.incidents.current(second.brand_id) == second
+    assert world.storage.incidents.current(second.brand_id) == [second, other]
+
+
+def test_several_causes_that_change_by_one_verdict_go_in_together_or_not_at_all(world: World, opened: Change) -> None:
+    other = replace(opened.incident, id="inc_2", cause="silence", severity="notice")
+    event = Event("inc_2", 1, world.now, "opened", "avizor", "", {})
+    verdict = Judged(opened.incident.brand_id, world.now, {}, ())
+    both = IncidentSave(opened, (), verdict, also=[IncidentSave(Change(other, event), ())])
+    world.storage.incidents.save(both, world.now)
+    assert world.storage.incidents.current(other.brand_id) == [opened.incident, other]
+
+    third = replace(opened.incident, id="inc_3", cause="grave:fraude")
+    fine = Change(third, replace(event, incident_id="inc_3"))
+    stale = IncidentSave(Change(replace(other, version=9), replace(event, seq=9)), ())
+    with pytest.raises(Conflict):
+        world.storage.incidents.save(IncidentSave(fine, (), also=[stale]), world.now)
+    assert world.storage.incidents.get("inc_3") is None
+
+
+def test_the_incidents_that_still_matter_are_those_that_lately_did(world: World, opened: Change) -> None:
+    save(world.storage, opened)
+    brand_id, day = opened.incident.brand_id, timedelta(days=1)
+    assert [one.id for one in world.storage.incidents.since(brand_id, world.now + day)] == ["inc_1"]
+    save(world.storage, following(opened, "resolved", state="resolved", resolved_at=world.now))
+    assert [one.id for one in world.storage.incidents.since(brand_id, world.now)] == ["inc_1"]
+    assert world.storage.incidents.since(brand_id, world.now + timedelta(seconds=1)) == []
 
 
 def test_the_same_change_twice_is_a_conflict_not_two_events(world: World, opened: Change) -> None:

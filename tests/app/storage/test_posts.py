@@ -1,14 +1,19 @@
 """posts.store: one visit of a source is one transaction."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.model import Evidence, MentionFilter, Sentiment
 from app.storage import LeaseLost, Storage, StorageError
 from app.storage.records import Archive, KnownPost, Stored
+from app.storage.stories import MOST_ON_A_BAND
+from app.story import BANDS, bands, text_hash
+from app.tables import grave_mentions, story_bands
 from collectors.base import Reject
 
 World = Any
@@ -312,6 +317,198 @@ def test_a_full_disk_costs_no_row_for_good(world: World) -> None:
     with world.storage._database.write() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count=1000000")
     assert world.collect(source, *items).mentions == 300
+
+
+# ── near copies ──────────────────────────────────────────────────────────────
+
+HEADLINE = "Acme retira del mercado 12.000 cafeteras por riesgo de incendio"
+WIRE = (
+    "La compañía Acme ha ordenado este martes la retirada de 12.000 cafeteras de su modelo Alba después de que varios "
+    "clientes denunciaran que el aparato se sobrecalienta y puede llegar a arder. La empresa pide a quienes lo "
+    "compraron entre enero y marzo que lo desenchufen de inmediato y lo devuelvan en cualquier tienda. No hay heridos, "
+    "según un portavoz, que ha prometido devolver el importe íntegro en un plazo de dos semanas."
+)
+PARAGRAPHS = WIRE.split(". ")
+PUBLISHERS = ("La Voz del Puerto", "20 Puertos", "El Diario de la Sierra", "Canal 7 Noticias", "Radio Costa")
+CITIES = ("MADRID", "BARCELONA", "SEVILLA", "BOGOTÁ", "LIMA", "VIGO", "QUITO")
+
+
+def told(world: World, key: str, about: Any, title: str, text: str, site: str | None = None, **fields: Any) -> Any:
+    """As the collect walk hands it over: with the hash and the bands of what it says."""
+    item = world.item(key, about, title=title, text=text, **fields)
+    site = site or f"{key}.example"
+    return replace(item, site=site, text_hash=text_hash(title, text, "ana", site), bands=bands(title, text))
+
+
+def outlet(world: World, number: int, about: Any) -> Any:
+    """One wire as the outlet with this number prints it."""
+    title = HEADLINE if number % 4 else "Miles de aparatos de Acme, devueltos por peligro de fuego"
+    if number % 3:
+        title += f" - {PUBLISHERS[number % 5]}"
+    text = WIRE if number % 5 else ". ".join(PARAGRAPHS[:2] + PARAGRAPHS[3:])
+    if number % 2:
+        text = f"{CITIES[number % 7]}, {10 + number % 3} nov. (EFE).- {text}"
+    return told(world, f"outlet{number}", about, title, text if number % 6 else f"{text} Leer más")
+
+
+COMPLAINT = (
+    "Ayer cené con mi familia en el Acme de {place} y acabamos enfermos toda la noche: la mesa {number} estaba sucia, "
+    "el pescado olía mal y nadie nos dio una explicación cuando nos quejamos antes de irnos."
+)
+PLACES = ("Getafe", "Cádiz", "Lugo", "Vigo", "Reus", "Soria", "Elche", "Jaca", "Ronda", "Gijón", "Mérida", "Teruel")
+
+
+def rows_of(storage: Storage, table: Any) -> list[Any]:
+    with storage._database.read() as connection:
+        return list(connection.execute(select(table)))
+
+
+@pytest.mark.parametrize("visits", [1, 8])
+def test_one_wire_on_forty_outlets_is_one_story(world: World, visits: int) -> None:
+    acme, sources = world.brand(), [world.source(f"s{number}") for number in range(visits)]
+    items = [outlet(world, number, {acme: "negative"}) for number in range(1, 41)]
+    assert len({item.text_hash for item in items}) > 10, "the texts alone tell of many stories"
+    for visit, source in enumerate(sources):
+        world.collect(source, *items[visit::visits], at=world.now + timedelta(minutes=20 * visit / visits))
+    mentions = world.storage.mentions.page(EVERYTHING, limit=100)
+    assert len(mentions) == 40
+    assert len({mention.story_id for mention in mentions}) == 1
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (1, 39, 0, 0)}
+
+
+@pytest.mark.parametrize("visits", [1, 4])
+def test_twelve_complaints_are_twelve_stories(world: World, visits: int) -> None:
+    acme, source = world.brand(), world.source()
+    items = [
+        told(
+            world,
+            f"c{number}",
+            {acme: "negative"},
+            "",
+            COMPLAINT.format(place=place, number=number + 1),
+            "foro.example",
+        )
+        for number, place in enumerate(PLACES)
+    ]
+    assert all(item.bands for item in items)
+    for visit in range(visits):
+        world.collect(source, *items[visit::visits], at=world.now + timedelta(minutes=visit))
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (12, 0, 0, 0)}
+
+
+@pytest.mark.parametrize(("days", "stories"), [(2.9, 1), (4, 2)])
+def test_a_story_takes_near_copies_for_three_days(world: World, days: float, stories: int) -> None:
+    acme, source, later = world.brand(), world.source(), world.now + timedelta(days=days)
+    world.collect(source, outlet(world, 1, {acme: "negative"}))
+    world.collect(source, outlet(world, 2, {acme: "negative"}), at=later)
+    assert len({mention.story_id for mention in world.storage.mentions.page(EVERYTHING)}) == stories
+    old = {row.story_id for row in rows_of(world.storage, story_bands)}
+    assert len(old) == 1, "bands that are too old to be looked up are dropped"
+
+
+def test_a_copy_of_a_near_copy_belongs_to_the_same_story(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    world.collect(source, outlet(world, 1, {acme: "negative"}))
+    near = outlet(world, 2, {acme: "negative"})
+    world.collect(source, near)
+    world.collect(source, replace(near, dedupe_key=b"another key 1234"))
+    world.collect(source, replace(near, dedupe_key=b"another key 5678"), replace(near, dedupe_key=b"another key 9012"))
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (1, 4, 0, 0)}
+
+
+def test_storing_near_copies_twice_is_storing_them_once(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    items = [outlet(world, number, {acme: "negative"}) for number in range(1, 9)]
+    world.collect(source, *items)
+    before = rows_of(world.storage, story_bands)
+    assert world.collect(source, *items) == Stored()
+    assert rows_of(world.storage, story_bands) == before
+    assert len(before) == BANDS, "only the first post of a story leaves bands"
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (1, 7, 0, 0)}
+
+
+def test_a_text_near_two_stories_belongs_to_the_older_one(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    texts = (f"{WIRE} Las acciones caen un 5 %.", f"{WIRE} Las acciones caen un 9 % en Lima.", WIRE)
+    for at, said in enumerate(texts):
+        world.collect(source, told(world, f"n{at}", {acme: "negative"}, f"Aviso {at}" if at < 2 else "", said))
+    stories = {mention.title: mention.story_id for mention in world.storage.mentions.page(EVERYTHING)}
+    assert stories["Aviso 0"] != stories["Aviso 1"], "figures decide"
+    assert stories[""] == stories["Aviso 0"]
+
+
+def test_a_near_copy_counts_as_the_story_for_a_brand_that_had_no_mention_of_it(world: World) -> None:
+    acme, zeta, source = world.brand("acme"), world.brand("zeta"), world.source()
+    world.collect(source, outlet(world, 1, {acme: "negative"}))
+    world.collect(source, outlet(world, 2, {acme: "negative", zeta: "neutral"}))
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (1, 1, 0, 0)}
+    assert volumes(world.storage, zeta.id, world.now) == {"neutral": (1, 0, 0, 0)}
+
+
+def test_a_story_that_mentioned_nobody_at_first_takes_near_copies_from_its_first_mention_on(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    silent = replace(outlet(world, 1, {}), bands=())
+    world.collect(source, silent)
+    assert rows_of(world.storage, story_bands) == []
+    world.collect(source, replace(outlet(world, 1, {acme: "negative"}), dedupe_key=b"another key 1234"))
+    world.collect(source, outlet(world, 2, {acme: "negative"}))
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (1, 1, 0, 0)}
+
+
+def test_what_a_person_says_of_a_story_is_said_of_its_near_copies(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    world.collect(source, outlet(world, 1, {acme: "negative"}), outlet(world, 2, {acme: "negative"}))
+    some = world.storage.mentions.page(EVERYTHING)[0]
+    world.storage.mentions.correct("acme", some.post_id, "neutral", "ana", "", world.now)
+    world.collect(source, outlet(world, 3, {acme: "negative"}))
+    assert [mention.label for mention in world.storage.mentions.page(EVERYTHING)] == ["neutral"] * 3
+    assert volumes(world.storage, acme.id, world.now)["neutral"] == (1, 2, 0, 0)
+
+
+def test_a_bad_row_among_near_copies_costs_itself_only(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    items = [outlet(world, number, {acme: "negative"}) for number in range(1, 6)]
+    first = replace(items[0], post=replace(items[0].post, author="lone \ud800 surrogate"))
+    assert world.collect(source, first, *items[1:]) == Stored(posts=4, mentions=4, copies=3, quarantined=1)
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (1, 3, 0, 0)}
+    [story_id] = {row.story_id for row in rows_of(world.storage, story_bands)}
+    assert {mention.story_id for mention in world.storage.mentions.page(EVERYTHING)} == {story_id}
+
+
+def test_what_a_site_adds_to_every_post_makes_no_story_of_them(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    added = WIRE.replace("Acme", "La Voz")
+    headlines = ("Acme abre una tienda en Lugo", "Huelga en los almacenes de Acme", "Cuatro recetas para el domingo")
+    items = [
+        told(world, f"n{at}", {acme: "neutral"}, title, added, "voz.example") for at, title in enumerate(headlines)
+    ]
+    world.collect(source, *items)
+    assert volumes(world.storage, acme.id, world.now) == {"neutral": (3, 0, 0, 0)}
+
+
+def test_a_flood_of_one_template_leaves_a_bounded_number_of_rows(world: World) -> None:
+    acme, source = world.brand(), world.source()
+    items = [
+        told(world, f"c{number}", {acme: "negative"}, "", f"{COMPLAINT.format(place='Lugo', number=number)} {WIRE}")
+        for number in range(1, 101)
+    ]
+    world.collect(source, *items[:60])
+    world.collect(source, *items[60:])
+    assert volumes(world.storage, acme.id, world.now) == {"negative": (100, 0, 0, 0)}
+    on_band = Counter(row.band for row in rows_of(world.storage, story_bands))
+    assert max(on_band.values()) == MOST_ON_A_BAND
+
+
+def test_grave_terms_are_stored_with_every_mention(world: World) -> None:
+    acme, zeta, source = world.brand("acme"), world.brand("zeta"), world.source()
+    item = replace(world.item("a", {acme: "negative", zeta: "negative"}), grave=("intoxicación", "retirada"))
+    world.collect(source, item, world.item("b", {acme: "neutral"}))
+    stored = {row.brand_id: row.terms for row in rows_of(world.storage, grave_mentions)}
+    assert stored == {acme.id: ["intoxicación", "retirada"], zeta.id: ["intoxicación", "retirada"]}
+    assert len(rows_of(world.storage, grave_mentions)) == 2
+
+
+# ── what is stored, read back ────────────────────────────────────────────────
 
 
 def test_known_tells_posts_and_their_brands(world: World) -> None:
