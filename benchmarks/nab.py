@@ -1,8 +1,9 @@
 """The Numenta Anomaly Benchmark's own score for detections in labelled windows (numenta/NAB, `nab/sweeper.py`).
 
 In a window the first detection counts, the earlier the better; outside it costs, the less the nearer behind a window;
-a missed window costs one (two in the low-FN profile). The first 15 % of a series (750 rows at most) are probation.
-100 is a detection at the start of every window and nothing else, 0 is a detector that never speaks.
+a missed window costs one (two in the low-FN profile). The first 15 % of a series (750 rows at most) are probation, and
+nothing is found in it. 100 is a detection at the start of every window and nothing else, 0 is a
+detector that never speaks (`nab/runner.py`, `Runner.normalize`).
 """
 
 import json
@@ -49,14 +50,14 @@ def read(folder: Path) -> list[Labelled]:
 def score(series: Sequence[Labelled], detections: Mapping[str, Sequence[int]], profile: Profile) -> float:
     """`detections`: rows by series name. Normalised over all series together, as NAB does."""
     raw = sum(_raw(one, detections[one.name], profile) for one in series)
-    windows = sum(len(one.windows) for one in series)
-    null = -profile.false_negative * windows
-    return 100 * (raw - null) / (windows - null)
+    null = -profile.false_negative * sum(len(_scored(one)) for one in series)
+    perfect = sum(len(one.windows) for one in series)
+    return 100 * (raw - null) / (perfect - null)
 
 
 def _raw(one: Labelled, rows: Sequence[int], profile: Profile) -> float:
-    probation = int(PROBATION * min(len(one.timestamps), PROBATION_ROWS))
-    best: dict[tuple[int, int], float] = dict.fromkeys(one.windows, -profile.false_negative)
+    probation = _probation(one)
+    best: dict[tuple[int, int], float] = dict.fromkeys(_scored(one), -profile.false_negative)
     false = 0.0
     for row in rows:
         if row < probation:
@@ -73,5 +74,13 @@ def _raw(one: Labelled, rows: Sequence[int], profile: Profile) -> float:
     return sum(best.values()) + false
 
 
+def _probation(one: Labelled) -> int:
+    return int(PROBATION * min(len(one.timestamps), PROBATION_ROWS))
+
+
+def _scored(one: Labelled) -> list[tuple[int, int]]:
+    return [window for window in one.windows if window[1] >= _probation(one)]
+
+
 def _sigmoid(position: float) -> float:
-    return -1.0 if position > 3.0 else 2 / (1 + exp(5 * position)) - 1
+    return -1.0 if position >= 3.0 else 2 / (1 + exp(5 * position)) - 1

@@ -1,4 +1,4 @@
-"""From posts to rows: clamp | match | language | score | story. Pure: no clock, no network, no database."""
+"""From posts to rows: clamp | match | language | score | grave terms | story. No clock, no network, no database."""
 
 import hashlib
 import logging
@@ -12,8 +12,9 @@ from app.language import Languages
 from app.model import Brand, Sentiment
 from app.pipeline.spoken import spoken
 from app.sentiment import Scorer
+from app.sentiment.grave import grave_terms
 from app.storage.records import CollectedPost, KnownPost
-from app.story import text_hash
+from app.story import bands, text_hash
 from collectors.base import Post, Query, Source
 
 log = logging.getLogger(__name__)
@@ -147,8 +148,12 @@ def row(
     *,
     seen: bool,
 ) -> CollectedPost:
-    """`seen`: the post was stored before, and a new or changed query makes it a mention only now. That is no news."""
+    """`seen`: the post was stored before, and a new or changed query makes it a mention only now. That is no news.
+
+    What mentions nobody costs little: near copies and grave terms are looked for in mentions only.
+    """
     at = published(post, now)
+    title = "" if post.reply else post.title
     heard = next(iter(sentiments.values()), None)
     return CollectedPost(
         dedupe_key=key,
@@ -157,7 +162,9 @@ def row(
         language=(heard.language if heard else None) or post.language,
         published_at=at,
         claimed_at=post.published_at,
-        text_hash=text_hash("" if post.reply else post.title, post.text, post.author, site),
+        text_hash=text_hash(title, post.text, post.author, site),
         backfill=seen or source.first_run or now - at > LATE_AFTER,
         sentiments=sentiments,
+        bands=bands(title, post.text) if heard and not seen else (),
+        grave=grave_terms(spoken(post), heard.language) if heard else (),
     )

@@ -1,48 +1,42 @@
 """The walk from volumes to an incident's change.
 
-    volumes + coverage | detect | advance | dossier  > verdict, incident, event, deliveries
+    volumes + coverage | judge | advance | dossier  > verdict, memory, journal, incidents, events, deliveries
 
-A brand is judged when a bin has closed, or when late posts changed the bins that it was judged by. `detect` and
-`advance` decide and are pure; this walk reads for them, and writes down what they said.
+A brand is judged when a bin has closed, or when late posts changed the bins that it was judged by. `judge` and
+`advance` decide; this walk reads for them, and writes down what they said, all of it in one transaction.
 """
 
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import ceil
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from alerts import dossier as proof
 from alerts import incident as states
 from alerts.audience import audience, wanted
-from alerts.base import Channel, Dossier, Exhibit
+from alerts.base import Channel, Dossier
+from alerts.detect.verdict import REACH, heard, needed_since
 from alerts.incident import Change, Incident
-from alerts.spike import BIN_S, Policy, Spike, Volume, detect, to_mapping
+from alerts.spike import BIN_S, BINS_PER_DAY, Volume, to_mapping
 from app.clock import Clock
-from app.model import Brand, Mention
+from app.model import Brand, Policy
+from app.pipeline.facts import DAY, Facts
+from app.pipeline.judge import Ruling, Signal, judge
+from app.pipeline.prove import prove
+from app.pipeline.volumes import BIN, coverage_since, volume_of
 from app.storage import Storage
-from app.storage.records import (
-    Conflict,
-    CoverageRow,
-    IncidentSave,
-    Judged,
-    NewDelivery,
-    VolumeRow,
-)
+from app.storage.records import Conflict, CoverageRow, IncidentSave, Judged, NewDelivery, Sighting, Verdict
 from app.storage.records import Watch as Watched
 from app.storage.watches import closed_through
 from collectors.base import Source
-from collectors.due import fresh
 
 log = logging.getLogger(__name__)
 
-BIN = timedelta(seconds=BIN_S)
-WATCHED = 3 * BIN  # a bin that closed longer ago went by unwatched: the service was down
-EXHIBITS = 5
 HandAction = Literal["acknowledge", "resolve"]
-UNRESOLVED = 1_000  # incidents that are looked through for brands nobody watches; there is one a brand at most
+UNRESOLVED = 1_000  # incidents that are looked through for brands nobody watches
+MOST_LISTED = 2_000  # stories that did not count, in one line of the journal
 TOLD = 1_000  # deliveries of one incident that say who was told
 UNWATCHED = {"es": "la marca ya no se vigila", "en": "the brand is not watched any more"}
 TRIES = 3  # a person and the walk may change one incident at the same moment
@@ -66,10 +60,9 @@ class WatchReport:
 class Watch:
     """The watch walk, and the changes that a person makes to an incident. Synchronous: call it from a worker thread."""
 
-    def __init__(self, *, storage: Storage, clock: Clock, policy: Policy, public_url: str) -> None:
+    def __init__(self, *, storage: Storage, clock: Clock, public_url: str) -> None:
         self._storage = storage
         self._clock = clock
-        self._policy = policy
         self._public_url = public_url
 
     def run(self) -> WatchReport:
@@ -78,9 +71,10 @@ class Watch:
         now = self._clock()
         due = self._storage.watches.due(now)
         sources = self._storage.sources.all() if due else []
+        policy = self._storage.policies.current()
         for watch in due:
             try:
-                change = self._judge(watch, sources, now)
+                changes = self._judge(watch, sources, policy, now)
             except Conflict as conflict:
                 log.warning("brand %s: %s; it is judged again at the next tick", watch.brand.slug, conflict)
                 continue
@@ -90,10 +84,10 @@ class Watch:
                 report.failed += 1
                 continue
             report.judged += 1
-            if change and change.event:
-                report.opened += change.event.kind == "opened"
-                report.escalated += change.event.kind == "escalated"
-                report.resolved += change.event.kind == "resolved"
+            for event in [change.event for change in changes if change.event]:
+                report.opened += event.kind == "opened"
+                report.escalated += event.kind == "escalated"
+                report.resolved += event.kind == "resolved"
         report.resolved += self._close_unwatched(now)
         return report
 
@@ -110,7 +104,7 @@ class Watch:
             else:
                 change = states.resolve(incident, actor, reason, now)
             try:
-                self._save(brand, change, None, now)
+                self._save(brand, [change], None, now)
             except Conflict:
                 continue
             return change.incident
@@ -118,32 +112,48 @@ class Watch:
 
     # ── judging ──────────────────────────────────────────────────────────────
 
-    def _judge(self, watch: Watched, sources: Sequence[Source], now: datetime) -> Change | None:
+    def _judge(self, watch: Watched, sources: Sequence[Source], policy: Policy, now: datetime) -> list[Change]:
         brand = watch.brand
         through = closed_through(now)
-        start = through - BIN * ceil(self._policy.reach / BIN)
+        start = needed_since(watch.memory, through)
         unwatched = coverage_since(brand, sources, watch.evaluated_through, start, through, now)
         covered = [*self._storage.volumes.coverage(brand.id, start, through), *unwatched]
+        known = self._storage.proof.newest_id()  # before the counts: what comes in between is counted, not looked at
         rows = self._storage.volumes.series(brand.id, start, through, BIN_S)
-        spike = detect(volume_of(start, through, rows, covered), now, self._policy)
-        judged = Judged(brand.id, through, to_mapping(spike), unwatched, watch.revision)
-        change = states.advance(brand.id, self._latest(brand), spike, now, self._policy, secrets.token_hex(8))
-        if brand.competitor or change is None:
+        volume = volume_of(start, through, rows, covered)
+        seen = sightings(watch.memory, volume, through)
+        if watch.evaluated_through == through and watch.memory and not seen:
+            self._storage.watches.unchanged(brand.id, watch.revision)  # what came in belongs to a bin that is open yet
+            return []
+        spreads = sum(row.copies for row in rows if row.bin >= through - DAY)
+        facts = Facts(self._storage, brand, sources, through, known, copies=spreads)
+        incidents = self._storage.incidents.since(brand.id, now - DAY)
+        ruling = judge(watch.memory, volume, facts, incidents, policy.dial, now)
+        changes = [] if brand.competitor else self._changes(brand, facts, ruling, incidents, policy, now)
+        told = any(change.event for change in changes)
+        judged = judged_by(watch, ruling, volume, unwatched, through, known, now, seen, told=told)
+        if changes:
+            self._save(brand, changes, judged, now)
+        else:
             self._storage.watches.save(judged, now)
-            return None
-        if change.event and change.event.kind in ("opened", "escalated"):
-            change = proof.attach(change, self._dossier(brand, spike))
-        self._save(brand, change, judged, now)
-        return change
+        return changes
 
-    def _latest(self, brand: Brand) -> Incident | None:
-        """The unresolved incident, else the last one that began. (After a clock that was set back they may differ.)"""
-        unresolved = self._storage.incidents.current(brand.id)
-        return unresolved or next(iter(self._storage.incidents.page([brand.slug], None, None, 1)), None)
+    def _changes(
+        self, brand: Brand, facts: Facts, ruling: Ruling, incidents: Sequence[Incident], policy: Policy, now: datetime
+    ) -> list[Change]:
+        changes = []
+        for signal in ruling.signals:
+            change = turn(brand, signal, incidents, policy, now, secrets.token_hex(8))
+            if change is None:
+                continue
+            if change.event and change.event.kind in ("opened", "escalated"):
+                change = proof.attach(change, prove(self._storage, facts, signal, policy, now))
+            changes.append(change)
+        return changes
 
     def _close_unwatched(self, now: datetime) -> int:
         """End the incidents of brands that nobody watches any more: their end would never be seen."""
-        unresolved = self._storage.incidents.page(None, ["open", "acknowledged"], None, UNRESOLVED)
+        unresolved = self._storage.incidents.page(None, ["open", "acknowledged", "resolving"], None, UNRESOLVED)
         watched = {brand.id for brand in self._storage.brands.all() if not brand.competitor} if unresolved else set()
         closed = 0
         for incident in unresolved:
@@ -152,29 +162,24 @@ class Watch:
                 continue
             change = states.resolve(incident, states.MACHINE, UNWATCHED.get(brand.language, UNWATCHED["en"]), now)
             try:
-                self._save(brand, change, None, now)
+                self._save(brand, [change], None, now)
             except Conflict:
                 continue
             closed += 1
         return closed
 
-    def _dossier(self, brand: Brand, spike: Spike) -> Dossier:
-        window = brand.id, spike.window_start, spike.window_end
-        top = self._storage.mentions.top_negative(*window, EXHIBITS)
-        return proof.build(
-            spike, [exhibit(mention, copies) for mention, copies in top], self._storage.mentions.summary(*window)
-        )
-
-    def _save(self, brand: Brand, change: Change, judged: Judged | None, now: datetime) -> None:
-        """The change, its deliveries and the verdict behind it, in one transaction."""
-        deliveries = self._deliveries(brand, change)
-        self._storage.incidents.save(IncidentSave(change, deliveries, judged), now)
-        event = change.event
-        if event is None:
-            return
-        log.info("incident %s of %s: %s: %s", change.incident.id, brand.slug, event.kind, event.reason)
-        if event.kind == "opened" and not deliveries:
-            log.error("incident %s of %s: nobody is told, no channel listens for it", change.incident.id, brand.slug)
+    def _save(self, brand: Brand, changes: Sequence[Change], judged: Judged | None, now: datetime) -> None:
+        """The changes, their deliveries and the verdict behind them, in one transaction."""
+        saves = [IncidentSave(change, self._deliveries(brand, change)) for change in changes]
+        self._storage.incidents.save(replace(saves[0], judged=judged, also=saves[1:]), now)
+        for save in saves:
+            event = save.change.event
+            if event is None:
+                continue
+            told = save.change.incident
+            log.info("incident %s of %s (%s): %s: %s", told.id, brand.slug, told.cause, event.kind, event.reason)
+            if event.kind == "opened" and not save.deliveries and told.severity != "notice":
+                log.error("incident %s of %s: nobody is told, no channel listens for it", told.id, brand.slug)
 
     def _deliveries(self, brand: Brand, change: Change) -> list[NewDelivery]:
         if change.event is None:
@@ -218,55 +223,77 @@ class Watch:
         )
 
 
-# ── what the detector is shown ───────────────────────────────────────────────
+# ── what is written down ─────────────────────────────────────────────────────
 
 
-def coverage_since(
-    brand: Brand,
-    sources: Sequence[Source],
-    since: datetime | None,
-    start: datetime,
-    through: datetime,
-    now: datetime,
-) -> list[CoverageRow]:
-    """The coverage of the bins that closed since the last verdict. Where nobody watched, nothing is known: 0."""
-    heard = [s for s in sources if s.enabled and (not s.brands or brand.slug in s.brands)]
-    alive = sum(fresh(source, now) for source in heard)
-    first = through - BIN if since is None else max(since, start)
-    bins = [first + i * BIN for i in range((through - first) // BIN)]
-    return [CoverageRow(bin, alive if now - bin - BIN <= WATCHED else 0, len(heard)) for bin in bins]
-
-
-def volume_of(start: datetime, through: datetime, rows: Sequence[VolumeRow], covered: Sequence[CoverageRow]) -> Volume:
-    """Rows on the regular grid that `detect` reads. Where no coverage is on record it is 0: nobody knows."""
-    size = (through - start) // BIN
-    series = {name: [0] * size for name in ("negative", "total", "unknown", "past_negative", "past_total")}
-    for row in rows:
-        index = (row.bin - start) // BIN
-        if row.label == "unknown":
-            series["unknown"][index] += row.stories
-            continue
-        series["total"][index] += row.stories
-        series["past_total"][index] += row.stories + row.backfill_stories
-        if row.label == "negative":
-            series["negative"][index] += row.stories
-            series["past_negative"][index] += row.stories + row.backfill_stories
-    coverage = [0.0] * size
-    for seen in covered:
-        coverage[(seen.bin - start) // BIN] = seen.fresh / seen.total if seen.total else 0.0
-    return Volume(start=start, coverage=coverage, **series)
-
-
-def exhibit(mention: Mention, copies: int) -> Exhibit:
-    return Exhibit(
-        title=mention.title,
-        text=mention.text,
-        url=mention.url,
-        source=mention.source,
-        author=mention.author,
-        published_at=mention.published_at,
-        language=mention.sentiment.language,
-        score=mention.score,
-        evidence=tuple(word.text for word in mention.sentiment.evidence if word.weight < 0),
-        copies=copies,
+def turn(
+    brand: Brand, signal: Signal, incidents: Sequence[Incident], policy: Policy, now: datetime, new_id: str
+) -> Change | None:
+    """What a verdict changes for the incident of its cause: the unresolved one, else the last one that began."""
+    mine = [one for one in incidents if one.cause == signal.cause]
+    unresolved = [one for one in mine if one.state != "resolved"]
+    latest = next(iter(unresolved or reversed(mine)), None)
+    return states.advance(
+        brand.id, latest, signal.spike, now, policy.dial, new_id, cause=signal.cause, policy_id=policy.id
     )
+
+
+def judged_by(
+    watch: Watched,
+    ruling: Ruling,
+    volume: Volume,
+    coverage: Sequence[CoverageRow],
+    through: datetime,
+    known: int,
+    now: datetime,
+    seen: Sequence[Sighting],
+    *,
+    told: bool,
+) -> Judged:
+    """The verdict as it is kept, with the bins that were `seen` as they had not been shown before.
+
+    `told`: an incident opened, grew worse or ended by it.
+    """
+    main = ruling.main
+    new_bin = watch.evaluated_through is None or through > watch.evaluated_through
+    before = watch.spike or {}
+    other = (main.spike.verdict, main.spike.reason) != (before.get("verdict"), before.get("reason"))
+    verdict = Verdict(
+        at=now,
+        through=through,
+        known=known,
+        verdict=main.spike.verdict,
+        reason=main.spike.reason,
+        score=main.spike.score,
+        # A replay asks again where there were too many to list.
+        excluded=[
+            (one.post_id, one.at, one.label, one.why) for one in main.excluded if len(main.excluded) <= MOST_LISTED
+        ],
+        sightings=seen,
+    )
+    taught = volume.start <= through - REACH  # anew: nothing was remembered, or nothing of use
+    week, last_week = (None if at is None else at.isocalendar()[:2] for at in (through, watch.evaluated_through))
+    return Judged(
+        brand_id=watch.brand.id,
+        evaluated_through=through,
+        spike=to_mapping(main.spike),
+        coverage=coverage,
+        revision=watch.revision,
+        memory=ruling.memory,
+        verdict=verdict if new_bin or seen or other or told else None,
+        keep_memory=watch.memory is None or taught or week != last_week,
+    )
+
+
+def sightings(memory: bytes | None, volume: Volume, through: datetime) -> list[Sighting]:
+    """The bins that are others than the memory has heard them: of the volume, or of its last day if it teaches."""
+    known = {} if memory is None else heard(memory)
+    found = []
+    first = int(volume.start.timestamp()) // BIN_S
+    teaches = volume.start <= through - REACH
+    for index in range(max(0, len(volume.total) - BINS_PER_DAY) if teaches else 0, len(volume.total)):
+        counts = volume.negative[index], volume.total[index]
+        if counts != known.get(first + index, (0, 0)):
+            bin = volume.start + index * BIN
+            found.append(Sighting(bin, *counts, volume.unknown[index]))
+    return found

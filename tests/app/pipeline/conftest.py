@@ -1,17 +1,24 @@
 """What the tests of the walks stand on: real storage, a far end on loopback, children that parse, a clock."""
 
+import shutil
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from app.model import Brand
-from app.storage import Storage
+from app.storage import Storage, open_storage
 from app.storage.records import PutBrand, PutSource
+from app.vault import Vault
 from collectors.base import Source
 from collectors.sandbox import Sandbox
 from tests.app.pipeline.far_end import FarEnd, Feed, HandClock
+from tests.app.pipeline.past import Past, eventful_day
+
+NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +73,30 @@ class Desk:
 @pytest.fixture
 def desk(storage: Storage, far_end: FarEnd, clock: HandClock) -> Desk:
     return Desk(storage, far_end, clock)
+
+
+@pytest.fixture(scope="session")
+def lived_template(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[Path, HandClock, Brand]:
+    """An eventful day, lived once: a file to copy, and the time at its end."""
+    path = tmp_path_factory.mktemp("lived") / "lived.db"
+    shutil.copy(sqlite_template, path)
+    storage = open_storage(f"sqlite:///{path}", Vault([Fernet.generate_key().decode()]))
+    past = Past(storage, HandClock(NOON))
+    eventful_day(past, storage)
+    storage.close()
+    return path, past.clock, past.brand
+
+
+@pytest.fixture
+def lived_url(lived_template: tuple[Path, HandClock, Brand], tmp_path: Path) -> str:
+    copy = tmp_path / "lived.db"
+    shutil.copy(lived_template[0], copy)
+    return f"sqlite:///{copy}"
+
+
+@pytest.fixture
+def lived(lived_template: tuple[Path, HandClock, Brand], lived_url: str) -> Iterator[Past]:
+    """The day that was lived, at its end; on SQLite."""
+    storage = open_storage(lived_url, Vault([Fernet.generate_key().decode()]))
+    yield Past.of(storage, HandClock(lived_template[1].now), lived_template[2])
+    storage.close()

@@ -10,7 +10,9 @@ import pytest
 
 from app.model import Brand
 from app.pipeline.digest import Digest, Watched, keyed
+from app.sentiment.grave import grave_terms
 from app.storage.records import CollectedPost, KnownPost
+from app.story import bands
 from collectors.base import Post, Source
 from tests.app.pipeline.far_end import ANGRY, ANGRY_ES, languages, scorer
 
@@ -207,3 +209,40 @@ def test_a_reply_is_the_same_story_whatever_thread_it_answers() -> None:
     one, other = (post(long, title=title, reply=True) for title in ("Where to eat?", "Lunch in town"))
     assert only(one).text_hash == only(other).text_hash
     assert only(replace(one, reply=False)).text_hash != only(replace(other, reply=False)).text_hash
+
+
+# ── near copies and grave terms ──────────────────────────────────────────────
+
+LONG = (
+    "Aurora ha cerrado esta mañana su tienda del puerto después de que varios clientes denunciaran una intoxicación. "
+    "La empresa dice que colabora con la inspección y que devolverá el dinero."
+)
+
+
+def test_a_mention_says_where_its_near_copies_are_looked_for() -> None:
+    row = only(post(LONG))
+    assert row.bands == bands("", LONG) != ()
+    assert only(post(LONG, title="Aurora cierra")).bands == bands("Aurora cierra", LONG) != row.bands
+    assert only(post(LONG, title="El hilo de otro", reply=True)).bands == row.bands
+    assert only(post()).bands == (), "four words are nobody's copy"
+
+
+def test_what_mentions_nobody_is_compared_with_nothing() -> None:
+    row = only(post(LONG), brands=[BREZO])
+    assert (row.sentiments, row.bands, row.grave) == ({}, (), ())
+
+
+def test_what_was_stored_before_is_no_copy_of_what_came_later() -> None:
+    seen = post(LONG)
+    row = only(seen, known={key_of(seen): KnownPost(5, frozenset())})
+    assert row.sentiments
+    assert row.bands == ()
+
+
+def test_grave_terms_are_told_in_the_language_that_was_heard() -> None:
+    row = only(post(LONG))
+    assert row.grave == grave_terms(LONG, "es") != ()
+    assert only(post("Aurora abre una tienda en el puerto y regala flores")).grave == ()
+    title = "Intoxicación en Aurora"
+    assert only(post("Estuvimos en Aurora y todo bien.", title=title)).grave != ()
+    assert only(post("Estuvimos en Aurora y todo bien.", title=title, reply=True)).grave == (), "somebody else's words"

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.spike import Policy
 from app.model import Brand, Label, Language, Mention, MentionFilter, Sentiment
 from app.pipeline import Hear, Watch
 from app.pipeline import hear as room
@@ -171,7 +170,7 @@ def test_what_a_person_says_while_it_listens_stands(house: House) -> None:
 
 def test_a_crisis_that_was_heard_in_haste_only_wakes_when_it_is_heard_with_care(house: House) -> None:
     """And a false one that a person corrects is judged again as well."""
-    watch = Watch(storage=house.storage, clock=house.clock, policy=Policy(), public_url="http://avizor.example")
+    watch = Watch(storage=house.storage, clock=house.clock, public_url="http://avizor.example")
     house.says(*(post(n, f"Aurora, nota {n}", published_at=house.clock.now - timedelta(hours=n)) for n in range(72)))
     for _ in range(9):
         house.clock.now += timedelta(minutes=5)

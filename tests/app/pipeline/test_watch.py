@@ -11,10 +11,10 @@ import pytest
 from alerts import incident as states
 from alerts.base import Channel
 from alerts.incident import Change, Event, Incident, WrongState
-from alerts.spike import Policy
 from app.model import Brand, Label, Sentiment
 from app.pipeline import Watch, WatchReport
-from app.pipeline.watch import NoSuchIncident, closed_through, coverage_since, volume_of
+from app.pipeline.volumes import coverage_since, volume_of
+from app.pipeline.watch import NoSuchIncident
 from app.storage import Conflict, Storage
 from app.storage.records import (
     Archive,
@@ -29,11 +29,13 @@ from app.storage.records import (
     PutSource,
     VolumeRow,
 )
+from app.storage.watches import closed_through
 from collectors.base import Post, Source
 from tests.app.pipeline.far_end import HandClock
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 BIN = timedelta(minutes=5)
+CALM = 30  # bins: an hour without complaints, an hour of calm, and some
 BRAND = Brand(1, "aurora", "Aurora", "aurora")
 SOURCE = Source(1, "barrio", "Barrio", "rss", interval_s=300, created_at=NOON - timedelta(days=9), last_ok_at=NOON)
 SCORES: Mapping[Label, float | None] = {"negative": -0.8, "neutral": 0.0, "positive": 0.6, "unknown": None}
@@ -154,7 +156,7 @@ class Town:
     def __init__(self, storage: Storage, clock: HandClock) -> None:
         self.storage = storage
         self.clock = clock
-        self.watch = Watch(storage=storage, clock=clock, policy=Policy(), public_url="http://avizor.example")
+        self.watch = Watch(storage=storage, clock=clock, public_url="http://avizor.example")
         self._said = 0
         storage.apply([PutSource(Source(0, "barrio", "Barrio", "rss", "https://b.example/f", interval_s=86_400))], NOON)
 
@@ -201,8 +203,7 @@ class Town:
         return self.passes()
 
     def incident(self, brand: Brand) -> Incident:
-        found = self.storage.incidents.current(brand.id)
-        assert found
+        (found,) = self.storage.incidents.current(brand.id)
         return found
 
     def outbox(self) -> list[Delivery]:
@@ -245,9 +246,9 @@ def test_an_incident_ends_by_itself_when_it_has_been_calm_and_says_so(town: Town
     brand = town.brand()
     town.history(brand)
     town.crisis(brand)
-    resolved = [town.passes().resolved for _ in range(24)]
+    resolved = [town.passes().resolved for _ in range(CALM)]
     assert sum(resolved) == 1
-    assert town.storage.incidents.current(brand.id) is None
+    assert town.storage.incidents.current(brand.id) == []
     assert [action for _, action in told(town)][-1] == "resolve"
     assert [delivery.seq for delivery in town.outbox()] == sorted(delivery.seq for delivery in town.outbox())
 
@@ -331,17 +332,18 @@ def test_a_brand_that_is_not_due_is_not_judged_again(town: Town) -> None:
     assert town.watch.run().judged == 1
 
 
-def test_an_outage_is_neither_calm_nor_a_crisis(town: Town) -> None:
+def test_what_was_said_during_an_outage_is_no_crisis_when_it_comes_in_at_once(town: Town) -> None:
     brand = town.brand()
     town.history(brand)
     town.clock.now += timedelta(hours=3)
     now = town.clock.now
-    town.says(brand, "negative", *(now - timedelta(minutes=i) for i in range(30)))
+    town.says(brand, "negative", now - timedelta(hours=1), now - timedelta(hours=2))
+    town.says(brand, "neutral", *(now - timedelta(minutes=40 * i) for i in range(4)))
     assert town.passes().opened == 0
     watch = town.storage.watches.get(brand.id)
     assert watch
     assert watch.spike
-    assert watch.spike["verdict"] == "not_evaluated"
+    assert (watch.spike["verdict"], watch.spike["reason"]) == ("not_evaluated", "poor_coverage")
 
 
 def test_the_end_goes_where_the_trigger_went_whatever_was_configured_meanwhile(town: Town) -> None:
@@ -351,7 +353,7 @@ def test_the_end_goes_where_the_trigger_went_whatever_was_configured_meanwhile(t
     town.crisis(brand)
     town.channel("nueva")
     town.brand(channels=("nueva",))
-    for _ in range(24):
+    for _ in range(CALM):
         town.passes()
     assert told(town) == [("guardia", "trigger"), ("guardia", "resolve")]
 
@@ -384,7 +386,7 @@ def test_a_clock_that_was_set_back_does_not_freeze_a_brand(town: Town) -> None:
     event = Event("future", 1, later, "opened", "avizor", "", {})
     town.storage.incidents.save(IncidentSave(Change(past, event), ()), town.clock.now)
     town.crisis(brand)
-    assert sum(town.passes().resolved for _ in range(24)) == 1
+    assert sum(town.passes().resolved for _ in range(CALM)) == 1
 
 
 @pytest.mark.parametrize("how", ["archived", "competitor"])
@@ -477,7 +479,7 @@ def meddling(town: Town, incident_id: str, times: int) -> Watch:
             town.storage.incidents.save(IncidentSave(noted, []), town.clock.now)
         return town.clock.now
 
-    return Watch(storage=town.storage, clock=clock, policy=Policy(), public_url="http://avizor.example")
+    return Watch(storage=town.storage, clock=clock, public_url="http://avizor.example")
 
 
 def test_a_person_is_heard_although_the_walk_changed_the_incident_meanwhile(open_crisis: Open) -> None:
@@ -500,17 +502,17 @@ def test_a_walk_that_meets_a_conflict_leaves_the_brand_due(
     town.channel("guardia")
     brand = town.brand()
     town.history(brand)
-    other = Watch(storage=open_another(), clock=town.clock, policy=Policy(), public_url="http://avizor.example")
-    page = town.storage.incidents.page
+    other = Watch(storage=open_another(), clock=town.clock, public_url="http://avizor.example")
+    since = town.storage.incidents.since
     reports: list[WatchReport] = []
 
     def meanwhile(*args: Any) -> list[Incident]:
-        found = page(*args)
+        found = since(*args)
         if not reports:
             reports.append(other.run())  # another process judges the brand between our reading and our writing
         return found
 
-    monkeypatch.setattr(town.storage.incidents, "page", meanwhile)
+    monkeypatch.setattr(town.storage.incidents, "since", meanwhile)
     ours = town.crisis(brand)
     assert (ours.judged, ours.opened) == (0, 0)
     assert reports[0].opened == 1
