@@ -15,12 +15,12 @@ from typing import Self
 import httpx
 from fastapi import FastAPI
 
-from alerts.spike import Policy
 from app import api, web
 from app.api.deps import Deps
 from app.clock import Clock, utc_now
 from app.language import Languages
 from app.pipeline import Collect, Deliver, Hear, Watch
+from app.pipeline.backtests import Backtests
 from app.scheduler import Scheduler
 from app.sentiment import Scorer, make_scorer
 from app.sentiment.corrections import read_biases
@@ -37,6 +37,7 @@ COLLECT_EVERY_S = 1.0
 HEAR_EVERY_S = 1.0
 WATCH_EVERY_S = 5.0
 DELIVER_EVERY_S = 1.0
+BACKTEST_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Service:
     hear: Hear
     watch: Watch
     deliver: Deliver
+    backtests: Backtests
     _http: httpx.AsyncClient
     _sandbox: Sandbox
 
@@ -95,9 +97,12 @@ def make_service(settings: Settings, *, clock: Clock = utc_now) -> Service:
     )
     # Without a quality tier the fast one has the last word, or what is marked to be heard again would wait for ever.
     hear = Hear(storage, clock, scorer.quality if isinstance(scorer, Tiers) else scorer)
-    watch = Watch(storage=storage, clock=clock, policy=Policy(), public_url=settings.public_url)
+    watch = Watch(storage=storage, clock=clock, public_url=settings.public_url)
     deliver = Deliver(storage=storage, http=http, clock=clock, owner=owner, public_url=settings.public_url)
-    return Service(settings, storage, vault, clock, scorer, collect, hear, watch, deliver, http, sandbox)
+    backtests = Backtests(storage, clock)
+    return Service(
+        settings, storage, vault, clock, scorer, collect, hear, watch, deliver, backtests, _http=http, _sandbox=sandbox
+    )
 
 
 def make_client(settings: Settings) -> httpx.AsyncClient:
@@ -119,6 +124,7 @@ def make_scheduler(service: Service) -> Scheduler:
     scheduler.every(HEAR_EVERY_S, "hear", lambda: asyncio.to_thread(service.hear.run), vital=False)
     scheduler.every(WATCH_EVERY_S, "watch", lambda: asyncio.to_thread(service.watch.run))
     scheduler.every(DELIVER_EVERY_S, "deliver", service.deliver.tick)
+    scheduler.every(BACKTEST_EVERY_S, "backtests", lambda: asyncio.to_thread(service.backtests.run), vital=False)
     return scheduler
 
 
@@ -144,6 +150,7 @@ def make_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             try:
                 yield
             finally:
+                await asyncio.to_thread(service.backtests.stop)
                 await scheduler.stop()
 
     app = FastAPI(title="Avizor", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     contact: str = Field(
         default="", max_length=200, description="address or page told to the sites that are asked (User-Agent)"
     )
+    noise_budget: float = Field(
+        default=1.0,
+        gt=0,
+        le=1_000,
+        allow_inf_nan=False,
+        description="false pages per brand and month that are put up with; a policy above it must give a reason",
+    )
     collect_concurrency: int = Field(default=16, ge=1, le=256, description="sources asked at the same time")
     parse_workers: int = Field(default=1, ge=1, le=64, description="child processes that read what sources answered")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -52,7 +52,8 @@ class Source:
     `slug` is its id outside. `settings` are the kind's own (for `hackernews`: `query`, `tags`). `brands` are brand
     slugs, empty = every brand. `cursor` belongs to the collector and is opaque to everybody else. `interval_s` is what
     the operator asked for; `adaptive_interval_s` what the source's own cadence taught. `queries` is filled in by the
-    walk before `request`. `secret` is the plain credential, only ever in memory, None when the kind needs none.
+    walk before `request`. `secret` is the plain credential, only ever in memory, None when the kind needs none. `tier`
+    is 1 where a single grave word is enough to warn, else 2.
     """
 
     id: int
@@ -67,6 +68,7 @@ class Source:
     enabled: bool = True
     origin: Literal["file", "api"] = "file"
     secret: str | None = field(default=None, repr=False)
+    tier: int = 2
     queries: tuple[Query, ...] = ()
     # state, written by the collect walk only
     cursor: Mapping[str, Any] = field(default_factory=dict)
@@ -140,6 +142,8 @@ class Collector(Protocol):
     """The code for one kind of source. One file, one line in `COLLECTORS`, one recorded sample."""
 
     kind: str
+    knows_authors: bool
+    """Many people speak there, and the place knows who they are; a feed's authors are what its publisher says."""
 
     def check(self, source: Source) -> None:
         """Raise `ValueError` in words for the operator if this source's url or settings cannot work."""

@@ -72,6 +72,7 @@ class HackerNews:
     """
 
     kind = "hackernews"
+    knows_authors = True
 
     def check(self, source: Source) -> None:
         if source.url:

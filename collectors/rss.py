@@ -28,6 +28,7 @@ class Rss:
     """`source.url` is the feed's address. It has no settings of its own."""
 
     kind = "rss"
+    knows_authors = False
 
     def check(self, source: Source) -> None:
         if not source.url:

@@ -10,18 +10,23 @@ the walks and the command line use. Every route of /api/v1 stands behind `authen
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from app.api import (
+    backtests,
     brands,
     channels,
     config,
     corrections,
     deliveries,
+    feedback,
     health,
     incidents,
     keys,
     mentions,
+    policy,
     posts,
+    report,
     scorer,
     sources,
+    verify,
     volumes,
 )
 from app.api.answers import problems
@@ -32,7 +37,10 @@ from app.api.limits import LARGEST_BODY, BodyLimit
 from app.api.params import no_unknown_parameters
 from app.api.problems import Problem, install_problems
 
-NOUNS = (mentions, corrections, posts, volumes, incidents, sources, brands, channels, deliveries, keys, scorer)
+NOUNS = (
+    *(mentions, corrections, posts, volumes, incidents, feedback, sources, brands, channels, deliveries, keys),
+    *(scorer, policy, report, backtests, verify),
+)
 
 
 async def json_bodies(request: Request) -> None:

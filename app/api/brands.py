@@ -25,10 +25,12 @@ PUT_EXAMPLE: dict[str, Any] = {
     "language": "es",
     "time_zone": "Europe/Madrid",
     "channels": ["slack-crisis"],
+    "events": [{"name": "Black Friday", "since": "2026-11-27", "until": "2026-11-28"}],
 }
 EXAMPLE: dict[str, Any] = {
     "slug": "cafe-aurora",
     **PUT_EXAMPLE,
+    "events": [{"name": "Black Friday", "since": "2026-11-26T23:00:00Z", "until": "2026-11-28T23:00:00Z"}],
     "competitor": False,
     "origin": "file",
     "watch": {
@@ -49,6 +51,14 @@ class WatchBody(BaseModel):
     coverage: float | None
 
 
+class PlannedBody(BaseModel):
+    """What is planned: from `since` until `until`, which is the first moment after it."""
+
+    name: str
+    since: Instant
+    until: Instant
+
+
 class BrandBody(BaseModel):
     slug: str
     name: str
@@ -57,6 +67,7 @@ class BrandBody(BaseModel):
     time_zone: str
     competitor: bool
     channels: list[str]
+    events: list[PlannedBody]
     origin: Origin
     watch: WatchBody | None = Field(description="null: not judged yet.")
 
@@ -74,6 +85,10 @@ def brand_row(brand: Brand, watch: Watch | None) -> dict[str, Any]:
         "time_zone": brand.time_zone,
         "competitor": brand.competitor,
         "channels": list(brand.channels),
+        "events": [
+            {"name": one.name, "since": write_instant(one.since), "until": write_instant(one.until)}
+            for one in brand.events
+        ],
         "origin": brand.origin,
         "watch": watch_row(watch),
     }

@@ -35,10 +35,10 @@ EXAMPLE: dict[str, Any] = {
 
 
 class DifferenceBody(BaseModel):
-    """`+` made, `~` changed, `-` archived. The details never hold a secret."""
+    """`+` made, `~` changed, `-` archived. The details never hold a secret. A policy's `slug` is its name."""
 
     sign: Literal["+", "~", "-"]
-    noun: Literal["brand", "source", "channel"]
+    noun: Literal["policy", "brand", "source", "channel"]
     slug: str
     details: list[str]
 
@@ -85,7 +85,8 @@ async def toml(request: Request) -> str:
 
 def compare(deps: Deps, text: str, carry_out: bool) -> dict[str, Any]:
     try:
-        wanted = plan(read_config(text, NAME, {}, files=False, settings=deps.settings), deps.storage)
+        config = read_config(text, NAME, {}, files=False, settings=deps.settings)
+        wanted = plan(config, deps.storage, deps.settings.noise_budget)
     except ConfigError as error:
         raise refused([Fault(where=f"{p.place} {p.key}".strip(), message=p.message) for p in error.problems]) from None
     if carry_out:

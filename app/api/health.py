@@ -112,8 +112,9 @@ class Figures(Collector):
         )
         yield from self._sources(now)
         yield from self._outbox(now)
-        unresolved = Counter(i.state for i in storage.incidents.page(None, ("open", "acknowledged"), None, 10_000))
-        yield by_state("avizor_incidents", "Unresolved incidents.", {"open": 0, "acknowledged": 0} | unresolved)
+        states = ("open", "acknowledged", "resolving")
+        unresolved = Counter(incident.state for incident in storage.incidents.page(None, states, None, 10_000))
+        yield by_state("avizor_incidents", "Unresolved incidents.", dict.fromkeys(states, 0) | unresolved)
         age = self._deps.tick_age_s()
         if age is not None:
             yield gauge("avizor_scheduler_tick_age_seconds", "Time since the scheduler last ticked.", age)

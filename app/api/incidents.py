@@ -17,7 +17,7 @@ from app.api.deliveries import DeliveryBody, delivery_row
 from app.api.deps import Deps, Here, IncidentAction
 from app.api.params import PAGE, Cursor, Instant, Limit, Question, read_cursor, write_cursor, write_instant
 from app.api.problems import conflict, not_found
-from app.model import Brand
+from app.model import Brand, Feedback
 
 router = APIRouter(prefix="/incidents", tags=["incidents"])
 
@@ -26,6 +26,8 @@ MOST_DELIVERIES = 500
 EXAMPLE: dict[str, Any] = {
     "id": "9c2f1be04d",
     "brand": "cafe-aurora",
+    "cause": "negative",
+    "policy": "3",
     "state": "open",
     "severity": "critical",
     "version": 2,
@@ -35,7 +37,14 @@ EXAMPLE: dict[str, Any] = {
     "owner": None,
     "resolved_at": None,
     "calm_since": None,
-    "peak_score": 9.4,
+    "peak_score": 2.4,
+}
+FEEDBACK: dict[str, Any] = {
+    "by": "Ana",
+    "at": "2026-11-22T11:40:00Z",
+    "useful": True,
+    "note": "We answered before the press did.",
+    "in_force": True,
 }
 DETAIL: dict[str, Any] = {
     **EXAMPLE,
@@ -56,14 +65,22 @@ DETAIL: dict[str, Any] = {
         }
     ],
     "deliveries": [DELIVERY],
+    "feedback": [FEEDBACK],
 }
 
 
 class IncidentBody(BaseModel):
-    """`version` counts the events of its timeline. `peak_score` is the highest -log10(probability) so far."""
+    """`version` counts the events of its timeline. `policy` is the id of what verdicts went by, null the built-in one.
+
+    `cause` is `negative` (the crisis that the counts show), `negative:<word>` (a second, different one inside it),
+    `grave:<term>`, `spread:<story id>` or `silence`. `peak_score` is the highest score told so far: log10 of months
+    between chance occurrences.
+    """
 
     id: str
     brand: str
+    cause: str
+    policy: str | None
     state: IncidentState
     severity: Severity
     version: int
@@ -85,12 +102,23 @@ class EventBody(BaseModel):
     data: dict[str, Any]
 
 
+class FeedbackBody(BaseModel):
+    """What a person says of it: useful, or noise. `by` is the name of the key; the last word of each is `in_force`."""
+
+    by: str
+    at: Instant
+    useful: bool
+    note: str
+    in_force: bool
+
+
 class IncidentDetail(IncidentBody):
     """`dossier` is the proof as it stood at the last trigger or escalation: the verdict's numbers, and the texts."""
 
     dossier: dict[str, Any]
     timeline: list[EventBody]
     deliveries: list[DeliveryBody]
+    feedback: list[FeedbackBody]
 
 
 class IncidentPage(BaseModel):
@@ -117,6 +145,8 @@ def incident_row(incident: Incident, brand: str) -> dict[str, Any]:
     return {
         "id": incident.id,
         "brand": brand,
+        "cause": incident.cause,
+        "policy": None if incident.policy_id is None else str(incident.policy_id),
         "state": incident.state,
         "severity": incident.severity,
         "version": incident.version,
@@ -138,6 +168,16 @@ def event_row(event: Event) -> dict[str, Any]:
         "actor": event.actor,
         "reason": event.reason,
         "data": dict(event.data),
+    }
+
+
+def feedback_row(word: Feedback) -> dict[str, Any]:
+    return {
+        "by": word.by,
+        "at": write_instant(word.at),
+        "useful": word.useful,
+        "note": word.note,
+        "in_force": word.in_force,
     }
 
 
@@ -188,6 +228,7 @@ def incident_detail(deps: Deps, caller: Caller, incident_id: str) -> dict[str, A
         "dossier": dict(incident.dossier),
         "timeline": [event_row(event) for event in deps.storage.incidents.events(incident.id)],
         "deliveries": [delivery_row(d, deps.storage.deliveries.attempts(d.id)) for d in told],
+        "feedback": [feedback_row(word) for word in deps.storage.feedback.trail(incident.id)],
     }
 
 
@@ -241,4 +282,4 @@ def change_incident(deps: Deps, caller: Caller, incident_id: str, action: Incide
 def is_done(incident: Incident, action: IncidentAction, actor: str) -> bool:
     if action == "resolve":
         return incident.state == "resolved"
-    return incident.state == "acknowledged" and incident.owner == actor
+    return incident.state != "resolved" and incident.owner == actor

@@ -33,6 +33,7 @@ EXAMPLE: dict[str, Any] = {
     "slug": "local-news",
     **PUT_EXAMPLE,
     "settings": {},
+    "tier": 2,
     "enabled": True,
     "secret_set": False,
     "origin": "file",
@@ -53,7 +54,10 @@ QUARANTINED: dict[str, Any] = {
 
 
 class SourceBody(BaseModel):
-    """`state` is as of now. `fresh`: heard recently enough to count as coverage. `brands` empty: every brand."""
+    """`state` is as of now. `fresh`: heard recently enough to count as coverage. `brands` empty: every brand.
+
+    `tier` 1: a grave word said here is enough to warn.
+    """
 
     slug: str
     name: str
@@ -62,6 +66,7 @@ class SourceBody(BaseModel):
     settings: dict[str, Any]
     brands: list[str]
     language: str | None
+    tier: int
     interval_s: int
     enabled: bool
     secret_set: bool
@@ -115,6 +120,7 @@ def source_row(source: Source, caller: Caller, clock: Clock) -> dict[str, Any]:
         "settings": dict(source.settings),
         "brands": list(caller.seen(source.brands)),
         "language": source.language,
+        "tier": source.tier,
         "interval_s": source.interval_s,
         "enabled": source.enabled,
         "secret_set": bool(source.secret),

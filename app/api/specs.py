@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.api.problems import Fault, conflict, refused
-from app.config.spec import QUERY_ERROR, Spec
+from app.config.spec import QUERY_ERROR, Described, Spec, keys_known
 from app.config_file import dotted, faults, in_words
 from app.model import Origin
 
@@ -27,8 +27,8 @@ def checked(spec: type[S], slug: str, body: Mapping[str, Any]) -> S:
         raise refused([fault(f, spec) for f in faults(error)]) from None
 
 
-def fault(error: ErrorDetails, spec: type[Spec]) -> Fault:
-    said = error["msg"] if error["type"] == QUERY_ERROR else in_words(error, spec.model_fields)
+def fault(error: ErrorDetails, spec: type[Described]) -> Fault:
+    said = error["msg"] if error["type"] == QUERY_ERROR else in_words(error, keys_known(spec, error["loc"]))
     return Fault(where=dotted(("body", *error["loc"])), message=said)
 
 

@@ -213,6 +213,45 @@ def train_corrections(
 commands.command()(told(detect))
 
 
+# ── what was decided, again ──────────────────────────────────────────────────
+
+
+@commands.command()
+@told
+def backtest(
+    since: Annotated[str, typer.Option(help="From when on, such as 2026-10-01.", show_default=False)],
+    until: Annotated[str | None, typer.Option(help="Up to when; by default now.")] = None,
+    brand: Annotated[list[str] | None, typer.Option(help="A brand; repeatable. Default: all.")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A TOML file with false_warnings_per_month; twice: side by side."),
+    ] = None,
+    marked: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A CSV file of what mattered: brand,since,until,name.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Replay the stored history: who would have been woken, when, and what would have been missed."""
+    from app.cli import backtests
+
+    backtests.backtest(tuple(brand or ()), tuple(policy or ()), since, until, marked, as_json=json)
+
+
+@commands.command()
+@told
+def verify(
+    incident_id: Annotated[str, typer.Argument(metavar="ID", help="The incident.", show_default=False)],
+    seq: Annotated[
+        int | None, typer.Option(min=1, help="The event whose dossier is meant: an opening or an escalation.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Have every number of an incident again from the stored rows. Exit status 1 where one is not equal."""
+    from app.cli import verifies
+
+    _exit(verifies.verify_incident(incident_id, seq, as_json=json))
+
+
 # ── keys and channels ────────────────────────────────────────────────────────
 
 

@@ -1,18 +1,11 @@
 """detect: counts in, one bin a row of a CSV file; verdicts out, one JSON object a row, in the same order."""
 
 import re
-import tomllib
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from app.cli.refusal import MISUSED, Refusal
-
-if TYPE_CHECKING:
-    from alerts.detect.policy import Dial
-
-KEY = "false_warnings_per_month"
 
 
 def detect(
@@ -25,10 +18,12 @@ def detect(
     Columns: timestamp,count or timestamp,negative,total.
     """
     from alerts.detect.online import judge_rows, read_rows
+    from alerts.detect.policy import Dial
     from alerts.detect.tuning import tuning_for
     from app.cli.paper import numbered_raw_lines, put_json, text_of
+    from app.cli.policies import read_policy
 
-    dial = read_dial(policy)
+    dial = read_policy(policy).dial if policy else Dial()
     try:
         tuning = tuning_for(seconds_of(bin))
     except ValueError as error:
@@ -47,23 +42,3 @@ def seconds_of(text: str) -> int:
     if found is None:
         raise ValueError("is not a length such as 5m or 1h")
     return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-def read_dial(file: str | None) -> "Dial":
-    """The dial that a policy file sets. Raises `Refusal` for a file that sets anything else."""
-    from alerts.detect.policy import Dial
-
-    if file is None:
-        return Dial()
-    try:
-        values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-        if set(values) - {KEY}:
-            raise ValueError(f"there is no {', '.join(sorted(set(values) - {KEY}))}; there is: {KEY}")
-        value = values.get(KEY, 1.0)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{KEY} is a number")
-        return Dial(float(value))
-    except OSError as error:
-        raise Refusal(f"{file}: cannot be read: {error.strerror}", MISUSED) from None
-    except ValueError as error:
-        raise Refusal(f"{file}: {error}", MISUSED) from None

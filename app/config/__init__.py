@@ -5,9 +5,10 @@
 The specs are the API's as well: whatever way a brand comes in, it is held to the same words.
 """
 
+from app.config.budget import refusal
 from app.config.load import Config, load_brands, load_config, read_config
 from app.config.plan import Plan, apply, plan
-from app.config.spec import BrandSpec, ChannelSpec, SourceSpec, slugify
+from app.config.spec import BrandSpec, ChannelSpec, PolicySpec, SourceSpec, slugify
 from app.config_file import ConfigError, Problem
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Plan",
+    "PolicySpec",
     "Problem",
     "SourceSpec",
     "apply",
@@ -23,5 +25,6 @@ __all__ = [
     "load_config",
     "plan",
     "read_config",
+    "refusal",
     "slugify",
 ]

@@ -16,7 +16,17 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from alerts.base import Channel
-from app.config.spec import QUERY_ERROR, BrandSpec, ChannelSpec, SourceSpec, Spec, slugify
+from app.config.spec import (
+    QUERY_ERROR,
+    BrandSpec,
+    ChannelSpec,
+    Described,
+    PolicySpec,
+    SourceSpec,
+    Spec,
+    keys_known,
+    slugify,
+)
 from app.config_file import (
     ConfigError,
     ConfigFile,
@@ -28,14 +38,14 @@ from app.config_file import (
     read_config_file,
     unknown_key,
 )
-from app.model import Brand
+from app.model import Brand, Policy
 from app.settings import Settings, environment, settings_from
 from collectors.base import Source
 
 Noun = Literal["brand", "source", "channel"]
 S = TypeVar("S", bound=Spec)
 
-TABLES = ("settings", "brands", "sources", "channels")
+TABLES = ("settings", "policy", "brands", "sources", "channels")
 SECRET_KEYS: Mapping[type[Spec], tuple[str, ...]] = {SourceSpec: ("secret",), ChannelSpec: ("url", "secret")}
 
 _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^}]*)\}")
@@ -56,7 +66,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a file asks for. `references` are those that the file itself does not answer.
+    """What a file asks for. `references` are those that the file itself does not answer. `policy` None: it names none.
 
     `problems` are what is wrong with it: what they concern is missing from the rest, and wrong settings are as usual.
     Nobody can carry out a Config that has any: `plan` refuses it.
@@ -67,6 +77,7 @@ class Config:
     brands: tuple[Brand, ...] = ()
     sources: tuple[Source, ...] = ()
     channels: tuple[Channel, ...] = ()
+    policy: Policy | None = None
     references: tuple[Reference, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -151,12 +162,14 @@ class _Reading:
         brands = self.table("brands", BrandSpec)
         sources = self.table("sources", SourceSpec)
         channels = self.table("channels", ChannelSpec)
+        policy = self.policy()
         return Config(
             file=self._file,
             settings=settings,
             brands=tuple(spec.to_brand(settings, "file") for spec in brands),
             sources=tuple(spec.to_source("file") for spec in sources),
             channels=tuple(spec.to_channel(settings, "file") for spec in channels),
+            policy=policy.to_policy(self._file.path.name) if policy else None,
             references=(*self._references("channel", "brands"), *self._references("brand", "sources")),
             problems=tuple(self._problems),
         )
@@ -178,6 +191,21 @@ class _Reading:
         for name in self._file.values:
             if name not in TABLES:
                 self._say((name,), unknown_key(name, TABLES))
+
+    def policy(self) -> PolicySpec | None:
+        """The table [policy]. One that is wrong is left out, and said."""
+        if "policy" not in self._file.values:
+            return None
+        entry = self._file.values["policy"]
+        if not isinstance(entry, dict):
+            self._say(("policy",), "must be a table: write [policy] on a line of its own")
+            return None
+        try:
+            return PolicySpec.model_validate(entry)
+        except ValidationError as error:
+            for fault in faults(error):
+                self._say_fault(PolicySpec, ("policy",), fault)
+            return None
 
     def table(self, name: str, spec: type[S]) -> list[S]:
         """The specs of an array of tables. Those that are wrong are left out, and said."""
@@ -236,9 +264,9 @@ class _Reading:
         listed = entries if isinstance(entries, list) else []
         return [(index, entry) for index, entry in enumerate(listed) if isinstance(entry, dict)]
 
-    def _say_fault(self, spec: type[S], key: KeyPath, fault: ErrorDetails) -> None:
+    def _say_fault(self, spec: type[Described], key: KeyPath, fault: ErrorDetails) -> None:
         offset = fault["ctx"]["position"] if fault["type"] == QUERY_ERROR else 0
-        self._say((*key, *fault["loc"]), in_words(fault, spec.model_fields), offset)
+        self._say((*key, *fault["loc"]), in_words(fault, keys_known(spec, fault["loc"])), offset)
 
     def _say(self, key: KeyPath, message: str, offset: int = 0) -> None:
         self._problems.append(self._file.problem(key, message, offset))

@@ -4,36 +4,43 @@
 
 The file is the whole truth about what came from it: what is stored with origin `file` and no longer stands there is
 archived. What was made over the API is left alone until the file names it: then it is taken over, and the plan says so.
+The policy is the one thing that the file may leave out: then whatever is in force stays.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from alerts.base import Channel
+from app.config.budget import Refusal, refusal
 from app.config.load import Config, Noun, Reference
 from app.config_file import ConfigError, likely
-from app.model import Brand
+from app.model import Brand, Policy
 from app.storage import Storage
-from app.storage.records import Archive, ConfigChange, PutBrand, PutChannel, PutSource
+from app.storage.records import Archive, ConfigChange, PutBrand, PutChannel, PutPolicy, PutSource
 from collectors.base import Source
 
 T = TypeVar("T", bound=Brand | Source | Channel)
+Thing = Brand | Source | Channel | Policy
 
-BRAND_FIELDS = ("name", "query", "language", "time_zone", "competitor", "channels")
-SOURCE_FIELDS = ("name", "kind", "url", "settings", "brands", "language", "interval_s", "enabled")
+BRAND_FIELDS = ("name", "query", "language", "time_zone", "competitor", "channels", "events")
+SOURCE_FIELDS = ("name", "kind", "url", "settings", "brands", "language", "tier", "interval_s", "enabled")
 CHANNEL_FIELDS = ("name", "kind", "settings", "language", "min_severity", "enabled")
+POLICY_FIELDS = ("name", "false_warnings_per_month", "reason", "backtest_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is to be made (`+`), changed (`~`) or archived (`-`). `details` never hold a secret."""
+    """One thing that is to be made (`+`), changed (`~`) or archived (`-`). `details` never hold a secret.
+
+    `slug` is the name where it is the policy: there is one in force.
+    """
 
     sign: Literal["+", "~", "-"]
-    noun: Noun
+    noun: Noun | Literal["policy"]
     slug: str
     change: ConfigChange
     details: tuple[str, ...] = ()
@@ -62,16 +69,22 @@ class Plan:
         return f"{count['+']} to make, {count['~']} to change, {count['-']} to archive"
 
 
-def plan(config: Config, storage: Storage) -> Plan:
-    """Compare. Raises `ConfigError` with what is wrong with the file, and with every brand and channel that it names
-    and that stands neither in it nor in storage.
+def plan(config: Config, storage: Storage, budget: float | None = None) -> Plan:
+    """Compare. Raises `ConfigError` with what is wrong with the file, with every brand and channel that it names and
+    that stands neither in it nor in storage, and with a policy over the noise budget that does not say why.
+
+    `budget` is that of the service where the file came some other way; None: the file's own settings hold.
     """
     channels = _Shelf("channel", config.channels, storage.channels.all(), storage.channels.all(include_archived=True))
     brands = _Shelf("brand", config.brands, storage.brands.all(), storage.brands.all(include_archived=True))
     sources = _Shelf("source", config.sources, storage.sources.all(), storage.sources.all(include_archived=True))
-    _settle(config, {"channel": channels.after, "brand": brands.after})
+    policy = tuple(_policy_difference(config.policy, storage.policies.current()))
+    limit = config.settings.noise_budget if budget is None else budget
+    loud = refusal(config.policy, storage, limit) if config.policy and policy else None
+    _settle(config, {"channel": channels.after, "brand": brands.after}, loud)
     return Plan(
         (
+            *policy,
             *channels.differences(PutChannel, _channel_details),
             *brands.differences(PutBrand, _brand_details),
             *sources.differences(_put_source, _source_details),
@@ -122,20 +135,31 @@ class _Shelf(Generic[T]):
             yield Difference("-", self._noun, slug, Archive(self._noun, slug))
 
 
-def _settle(config: Config, known: Mapping[Noun, set[str]]) -> None:
-    """Raise `ConfigError` with all that is wrong: in the file itself, and where a name of it refers to nothing."""
+def _settle(config: Config, known: Mapping[Noun, set[str]], loud: Refusal | None) -> None:
+    """Raise `ConfigError` with all that is wrong: in the file itself, where a name of it refers to nothing, and with a
+    policy that is too loud.
+    """
     dangling = [
         config.file.problem(reference.key, _no_such(reference, known[reference.noun]))
         for reference in config.references
         if reference.slug not in known[reference.noun]
     ]
-    if config.problems or dangling:
-        raise ConfigError((*config.problems, *dangling))
+    noise = [config.file.problem(("policy", loud[0]), loud[1])] if loud else []
+    if config.problems or dangling or noise:
+        raise ConfigError((*config.problems, *dangling, *noise))
 
 
 def _no_such(reference: Reference, known: set[str]) -> str:
     near = likely(reference.slug, known)
     return f"there is no {reference.noun} {reference.slug}" + (f"; did you mean {near}?" if near else "")
+
+
+def _policy_difference(wanted: Policy | None, current: Policy) -> Iterator[Difference]:
+    """The built-in policy is stored nowhere: another one is made, not changed."""
+    if wanted is None:
+        return
+    if changed := _fields(POLICY_FIELDS, current, wanted):
+        yield Difference("+" if current.id is None else "~", "policy", wanted.name, PutPolicy(wanted), tuple(changed))
 
 
 def _put_source(source: Source) -> PutSource:
@@ -160,7 +184,7 @@ def _channel_details(old: Channel | None, new: Channel) -> list[str]:
     return [*told, *(line for lines in secrets for line in lines)]
 
 
-def _fields(names: Sequence[str], old: Brand | Source | Channel | None, new: Brand | Source | Channel) -> list[str]:
+def _fields(names: Sequence[str], old: Thing | None, new: Thing) -> list[str]:
     """One line per field that differs; of a new thing, each field that is not as usual."""
     if old is None:
         usual = {field.name: field.default for field in dataclass_fields(new)}
@@ -183,8 +207,14 @@ def _secret(name: str, old: str | None, new: str | None) -> list[str]:
 
 def _plain(value: Any) -> Any:
     """A value as JSON gives it back: what is stored and what was read compare equal however they are kept."""
-    return json.loads(json.dumps(value, default=dict))
+    return json.loads(json.dumps(value, default=_as_json))
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=dict)
+    return json.dumps(value, ensure_ascii=False, default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else dict(value)

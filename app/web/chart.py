@@ -9,7 +9,7 @@ grey          before anybody began to listen to this brand: nobody is to blame, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.api.bins import Bin
 
@@ -150,3 +150,64 @@ def ceiling(highest: int) -> int:
 
 def rounded(box: Box) -> Box:
     return Box(round(box.x, 2), round(box.y, 2), round(box.width, 2), round(box.height, 2))
+
+
+# ── a backtest ───────────────────────────────────────────────────────────────
+
+LOUDEST = 3.0
+"""Scores beyond once in a thousand months are drawn as that, and those below once in a day not at all."""
+QUIETEST = -1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChart:
+    """A brand's time in equal steps: negative stories above, the highest score of each step below, pages across both.
+
+    `line` is the height of a warning. `marks` are the times under it, evenly spaced.
+    """
+
+    id: str
+    width: float
+    negative: tuple[Box, ...]
+    scores: tuple[Box, ...]
+    pages: tuple[Box, ...]
+    line: float
+    most_negative: int
+    marks: tuple[datetime, ...]
+
+
+def draw_scores(
+    chart_id: str,
+    start: datetime,
+    step: timedelta,
+    negative: Sequence[int],
+    scores: Sequence[float | None],
+    pages: Sequence[datetime],
+    warning: float,
+    width: float,
+) -> ScoreChart:
+    """`warning` is the score of one; `pages` are when somebody would have been woken."""
+    most = ceiling(max(negative, default=0))
+    floor, top = HEIGHT / 2 - GAP, HEIGHT / 2
+    wide = width / max(1, len(negative))
+    air = min(2.0, wide * 0.15)
+
+    def bar(place: int, height: float, bottom: float) -> Box:
+        return rounded(Box(place * wide + air / 2, bottom - height, wide - air, height))
+
+    def level(score: float) -> float:
+        return (min(max(score, QUIETEST), LOUDEST) - QUIETEST) / (LOUDEST - QUIETEST) * (HEIGHT - top)
+
+    woken = sorted({int((at - start) / step) for at in pages})
+    return ScoreChart(
+        id=chart_id,
+        width=width,
+        negative=tuple(bar(i, count / most * floor, floor) for i, count in enumerate(negative) if count),
+        scores=tuple(
+            bar(i, level(score), HEIGHT) for i, score in enumerate(scores) if score is not None and score > QUIETEST
+        ),
+        pages=tuple(rounded(Box(i * wide, 0, max(wide, 2.0), HEIGHT)) for i in woken if 0 <= i < len(negative)),
+        line=round(HEIGHT - level(warning), 2),
+        most_negative=most,
+        marks=tuple(start + step * (i * len(negative) // LABELS) for i in range(LABELS)),
+    )

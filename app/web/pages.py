@@ -3,8 +3,9 @@
 request -> who is it (session) -> what to show (views, off the event loop) -> a page (render)
 """
 
+import json
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -13,13 +14,28 @@ from starlette.responses import RedirectResponse, Response
 
 from app.api.auth import Caller
 from app.api.deliveries import redrive
-from app.api.deps import Here
+from app.api.deps import Deps, Here
+from app.api.feedback import LONGEST_NOTE as LONGEST_WORD
+from app.api.feedback import say
 from app.api.incidents import change_incident
 from app.api.mentions import LONGEST_NOTE, correct
 from app.api.params import Cursor, Question, read_cursor, read_id, write_cursor
 from app.api.problems import Problem
 from app.model import LABELS, Label, MentionFilter
+from app.web.backtest import (
+    LONGEST_MARKED,
+    STATES,
+    BacktestPage,
+    BacktestPageQuestion,
+    Entered,
+    ask_page,
+    backtest_page,
+    cause_in_words,
+    error_in_words,
+    refused_page,
+)
 from app.web.render import ICON, STYLE, language, render
+from app.web.report import ReportPageQuestion, report_page
 from app.web.session import (
     Genuine,
     Visiting,
@@ -125,7 +141,9 @@ async def correct_tone(
 @router.get("/incidents/{incident_id}")
 async def incident(request: Request, deps: Here, who: Visiting, incident_id: str) -> Response:
     page = await deps.call(incident_page, deps, who.caller, incident_id, language(request, deps))
-    return render(request, deps, "incident.html", who=who, time_zone=page.crisis.brand.time_zone, page=page)
+    said = await deps.call(deps.storage.feedback.trail, page.crisis.incident.id)
+    time_zone = page.crisis.brand.time_zone
+    return render(request, deps, "incident.html", who=who, time_zone=time_zone, page=page, feedback=said)
 
 
 @router.post("/incidents/{incident_id}/acknowledge")
@@ -142,10 +160,79 @@ async def resolve(
     return see(f"/incidents/{incident_id}")
 
 
+@router.post("/incidents/{incident_id}/feedback")
+async def feedback(
+    deps: Here,
+    who: Genuine,
+    incident_id: str,
+    word: Annotated[Literal["useful", "noise"], Form()],
+    note: Annotated[str, Form(max_length=LONGEST_WORD)] = "",
+) -> Response:
+    await deps.call(say, deps, responder(who), incident_id, word == "useful", note.strip())
+    return see(f"/incidents/{incident_id}#feedback")
+
+
 @router.post("/incidents/{incident_id}/deliveries/{delivery_id}/redrive")
 async def try_again(deps: Here, who: Genuine, incident_id: str, delivery_id: str) -> Response:
     await deps.call(redrive, deps, responder(who), read_id(delivery_id, "delivery"))
     return see(f"/incidents/{incident_id}#told")
+
+
+@router.get("/report")
+async def report(
+    request: Request, deps: Here, who: Visiting, question: Annotated[ReportPageQuestion, Query()]
+) -> Response:
+    page = await deps.call(report_page, deps, who.caller, question)
+    return render(request, deps, "report.html", who=who, page=page)
+
+
+@router.get("/backtest")
+@router.get("/backtest/{backtest_id}")
+async def backtest(
+    request: Request,
+    deps: Here,
+    who: Visiting,
+    question: Annotated[BacktestPageQuestion, Query()],
+    backtest_id: str | None = None,
+) -> Response:
+    page = await deps.call(backtest_page, deps, who.caller, question, backtest_id)
+    return shown_backtest(request, deps, who, page)
+
+
+def shown_backtest(request: Request, deps: Deps, who: Visitor, page: BacktestPage, status: int = 200) -> Response:
+    use = ""
+    if page.shown and page.columns:
+        use = json.dumps({"false_warnings_per_month": page.columns[0].dial, "backtest": page.shown.id})
+    words: dict[str, Any] = {
+        "states": STATES,
+        "cause": cause_in_words,
+        "wrong": error_in_words,
+        "most_marked": LONGEST_MARKED,
+    }
+    return render(request, deps, "backtest.html", who=who, status=status, page=page, use=use, **words)
+
+
+@router.post("/backtest")
+async def ask_backtest(
+    request: Request,
+    deps: Here,
+    who: Genuine,
+    since: Annotated[str, Form(max_length=40)] = "",
+    dial: Annotated[str, Form(alias="false_warnings_per_month", max_length=40)] = "",
+    brand: Annotated[str, Form(max_length=200)] = "",
+    until: Annotated[str, Form(max_length=40)] = "",
+    marked: Annotated[str, Form(max_length=LONGEST_MARKED)] = "",
+    beside: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """What is wrong with it is said beside the form, which keeps what was written."""
+    entered = Entered(brand, since, until, dial, marked, bool(beside))
+    caller = responder(who)
+    try:
+        asked = await deps.call(ask_page, deps, caller, entered)
+    except Problem as problem:
+        page = await deps.call(refused_page, deps, caller, entered, problem)
+        return shown_backtest(request, deps, who, page, problem.status_code)
+    return see(f"/backtest/{asked.id}")
 
 
 def responder(who: Visitor) -> Caller:

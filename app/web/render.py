@@ -1,11 +1,13 @@
 """From values to a page: one Jinja2 environment that escapes everything, and the sentences that need numbers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -48,6 +50,7 @@ def environment() -> Environment:
         "mark": mark,
         "poor": POOR,
         "span": span,
+        "there": there,
         "texts": texts,
         "web_link": web_link,
         "why": why,
@@ -90,6 +93,11 @@ def iso(at: datetime) -> str:
 def in_words(error: str, tongue: Words) -> str:
     """A stored error of a source or a delivery, in the reader's language."""
     return prose.error_in_words(error, alert_words(tongue.language))
+
+
+def there(tongue: Words, time_zone: str | None) -> Words:
+    """The same reader, told the time of another place; None: of the place where they are told it anyway."""
+    return replace(tongue, zone=ZoneInfo(time_zone)) if time_zone else tongue
 
 
 def span(tongue: Words, width: Width, b: Bin) -> str:

@@ -46,6 +46,13 @@ MOOD_NOTES: Mapping[Mood, str] = {
 
 REASONS: Mapping[str, str] = {
     "negative_spike": N_("{observed} negative in {minutes} min; usual at this hour: {expected}"),
+    "volume_surge": N_(
+        "Far more is said than usual: {observed} negative in {minutes} min, usual at this hour: {expected}"
+    ),
+    "few_voices": N_("Much that is negative, but of few voices: {observed} in {minutes} min count"),
+    "new_source": N_("A new source brings much: its first day is not held against what was usual"),
+    "other_crisis": N_("What is negative belongs to another crisis: {observed} in {minutes} min do not"),
+    "settled": N_("What was negative was settled by somebody: {observed} in {minutes} min since"),
     "usual": N_("{observed} negative in {minutes} min; usual at this hour: {expected}"),
     "usual_share": N_("Much is said, but no more of it is negative than usual ({observed} in {minutes} min)"),
     "small_rise": N_("A little more than usual: {observed} negative in {minutes} min, usual {expected}"),
@@ -67,10 +74,11 @@ SOURCES: Mapping[SourceState, str] = {
 INCIDENTS: Mapping[IncidentState, str] = {
     "open": N_("nobody is on it yet"),
     "acknowledged": N_("somebody is on it"),
+    "resolving": N_("calming down"),
     "resolved": N_("resolved"),
 }
 
-SEVERITIES: Mapping[Severity, str] = {"warning": N_("Warning"), "critical": N_("Critical")}
+SEVERITIES: Mapping[Severity, str] = {"notice": N_("Note"), "warning": N_("Warning"), "critical": N_("Critical")}
 
 EVENTS: Mapping[EventKind, str] = {
     "opened": N_("Opened"),

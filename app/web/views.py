@@ -16,7 +16,7 @@ from alerts.audience import audience
 from alerts.base import Alert, Channel, Dossier
 from alerts.dossier import dossier_of
 from alerts.incident import Event, Incident
-from alerts.spike import Spike
+from alerts.spike import Sample, Spike
 from alerts.texts import words as alert_words
 from app.api.auth import Caller, brand_for
 from app.api.bins import TONES, Width
@@ -28,7 +28,7 @@ from app.api.volumes import read_bins
 from app.feeds import web_link
 from app.model import Brand, Evidence, Label, Mention, MentionFilter, Sentiment
 from app.storage.records import Attempt, Delivery, Watch
-from app.web.chart import POOR, Chart, draw
+from app.web.chart import POOR, Box, Chart, draw
 from collectors.base import Source, SourceState
 from collectors.due import fresh, health
 
@@ -36,6 +36,7 @@ LAST_MENTIONS = 12
 LAST_INCIDENTS = 6
 MENTIONS_A_PAGE = 40
 MOST_DEAD = 100
+MOST_UNRESOLVED = 100
 CARD, WIDE = 400.0, 1000.0
 """Widths of a chart in its own units: about the pixels that it is shown in, so that the hatching keeps its slant."""
 STALE = timedelta(minutes=15)
@@ -194,14 +195,32 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One window beside the judged one, which is the first. `bar` is its share of the longest bar, 0..100."""
+
+    sample: Sample
+    judged: bool
+    bar: float
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentPage:
-    """`facts` and `figures` are the alert's own sentences, in the reader's language."""
+    """`subject`, `counts`, `facts`, `figures`, `left_out` and `basis` are the alert's own words, for this reader.
+
+    `band` is where 95 of 100 such windows end, on the scale of the bars. `left_out` are what does not count, and why.
+    """
 
     crisis: Crisis
     dossier: Dossier
     spike: Spike | None
+    subject: str
+    counts: tuple[tuple[str, str], ...]
     facts: tuple[str, ...]
     figures: tuple[tuple[str, str], ...]
+    compared: tuple[Compared, ...]
+    band: Box | None
+    left_out: tuple[tuple[str, str], ...]
+    basis: tuple[str, ...]
     timeline: tuple[tuple[Event, str], ...]
     told: tuple[Told, ...]
     chart: Chart
@@ -219,7 +238,8 @@ def overview(deps: Deps, caller: Caller) -> Overview:
     sources = heard([source for source in storage.sources.all() if caller.hears(source)], now)
     cards = tuple(brand_card(deps, brand, sources, now, "day", CARD) for brand in brands)
     crises = crises_of(brands, storage.incidents.page(slugs, None, None, LAST_INCIDENTS))
-    unresolved = crises_of(brands, storage.incidents.page(slugs, ("open", "acknowledged"), None, len(brands) or 1))
+    running = storage.incidents.page(slugs, ("open", "acknowledged", "resolving"), None, MOST_UNRESOLVED)
+    unresolved = crises_of(brands, running)
     dead = dead_deliveries(deps, caller)
     channels = channels_for(deps, caller)
     return Overview(
@@ -292,17 +312,41 @@ def incident_page(deps: Deps, caller: Caller, incident_id: str, language: str) -
     events = deps.storage.incidents.events(incident.id)
     reach = Reach(deps, caller)
     deliveries = deps.storage.deliveries.page(None, None, incident.id, None, 500)
+    spike = prose.spike_of(proof)
+    beside, band = compared(spike)
     return IncidentPage(
         crisis=Crisis(incident, brand),
         dossier=proof,
-        spike=prose.spike_of(proof),
+        spike=spike,
+        subject=prose.subject(proof, tongue),
+        counts=tuple(prose.counts(proof, tongue)),
         facts=tuple(prose.facts(alert)),
-        figures=tuple(prose.figures(alert)),
+        figures=tuple(prose.figures(alert, brief=True)),
+        compared=beside,
+        band=band,
+        left_out=tuple(
+            (prose.excluded(why, count, tongue), prose.why_not(why, tongue)) for why, count in proof.excluded.items()
+        ),
+        basis=tuple(prose.basis(proof, tongue)),
         timeline=tuple((e, prose.reason(e.data, tongue) or e.reason) for e in events),
         told=tuple(Told(d, tuple(deps.storage.deliveries.attempts(d.id))) for d in deliveries if reach.covers(d)),
         chart=chart,
         width=width,
     )
+
+
+def compared(spike: Spike | None) -> tuple[tuple[Compared, ...], Box | None]:
+    """The judged window and the same one of earlier days as bars, and the usual band behind them."""
+    if spike is None or not spike.samples:
+        return (), None
+    judged = Sample(spike.window_start, spike.observed, True, spike.total, spike.coverage)
+    windows = [judged, *spike.samples]
+    longest = max(1.0, *(window.negative for window in windows), spike.band[1] if spike.band else 0.0) / 100
+    rows = tuple(Compared(window, window is judged, round(window.negative / longest, 2)) for window in windows)
+    if spike.band is None or spike.band[1] <= 0:
+        return rows, None
+    low, high = (round(end / longest, 2) for end in spike.band)
+    return rows, Box(low, 0, max(1.0, round(high - low, 2)), 10)
 
 
 def brand_card(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import ValidationError
+from sqlalchemy import create_engine, insert
 
 from app.config import (
     BrandSpec,
@@ -23,9 +24,11 @@ from app.config import (
     read_config,
     slugify,
 )
+from app.model import Policy
 from app.settings import PREFIX, Settings, environment
 from app.storage import Storage, open_storage
 from app.storage.records import PutBrand, PutChannel, PutSource
+from app.tables import backtests
 from app.vault import Vault
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -435,6 +438,227 @@ def test_it_keeps_a_source_that_the_api_made(storage: Storage) -> None:
     source = replace(read(WHOLE).sources[0], slug="suyo", origin="api")
     storage.apply([PutSource(source)], NOW)
     assert plan(read("# nothing\n"), storage) == Plan()
+
+
+# ── what is planned, and how grave a source is ───────────────────────────────
+
+
+def events(text: str, zone: str = "Europe/Madrid") -> list[tuple[str, str, str]]:
+    """The events of a brand of this zone: name, first moment, first moment after it."""
+    config = read(f'[[brands]]\nname = "U"\nquery = "u"\ntime_zone = "{zone}"\nevents = [{text}]\n')
+    return [(e.name, f"{e.since:%d %H:%M}", f"{e.until:%d %H:%M}") for e in config.brands[0].events]
+
+
+@pytest.mark.parametrize(
+    ("written", "since", "until"),
+    [
+        ("since = 2026-11-27, until = 2026-11-28", "26 23:00", "28 23:00"),  # the last day is included
+        ("since = 2026-11-27, until = 2026-11-27", "26 23:00", "27 23:00"),
+        ("since = 2026-11-27", "26 23:00", "27 23:00"),
+        ("since = 2026-11-27T18:00:00", "27 17:00", "27 23:00"),  # to the end of that day
+        ("since = 2026-11-27T18:00:00, until = 2026-11-27T20:00:00", "27 17:00", "27 19:00"),
+        ("since = 2026-11-27T18:00:00-05:00, until = 2026-11-28", "27 23:00", "28 23:00"),
+        ("since = 2026-10-25", "24 22:00", "25 23:00"),  # a day of 25 hours
+        ('since = "2026-11-27", until = "2026-11-28T02:00:00Z"', "26 23:00", "28 02:00"),
+    ],
+)
+def test_an_event_lasts_as_a_person_of_that_zone_means_it(written: str, since: str, until: str) -> None:
+    assert events(f'{{ name = "Feria", {written} }}') == [("Feria", since, until)]
+
+
+def test_an_event_may_be_a_table_of_its_own_and_follows_the_brands_zone() -> None:
+    text = '[[brands]]\nname = "U"\nquery = "u"\n[[brands.events]]\nname = "Feria"\nsince = 2026-11-27\n'
+    assert [e.since.hour for e in read(text).brands[0].events] == [0]
+    assert events('{ name = "Feria", since = 2026-11-27 }', "America/Lima") == [("Feria", "27 05:00", "28 05:00")]
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "said"),
+    [
+        ('name = "F"', "events[0].since", "is missing"),
+        ('name = "F", since = 2026', "events[0].since", "must be a day such as 2026-11-27, or a time such as"),
+        ('name = "F", since = 18:00:00', "events[0].since", "must be a day such as"),
+        ('name = "F", since = "soon"', "events[0].since", "must be a day such as"),
+        ('name = "F", since = 1969-12-31', "events[0].since", "must lie between the years 1970 and 9998"),
+        ('name = "F", since = 9999-12-31', "events[0].since", "must lie between the years 1970 and 9998"),
+        ('name = "F", since = 2026-11-28, until = 2026-11-27', "events[0]", "ends before it begins"),
+        ('name = "F", since = 2026-11-28T10:00:00, until = 2026-11-28T10:00:00', "events[0]", "ends before it begins"),
+        ('name = "F", sinse = 2026-11-28, since = 2026-11-28', "events[0].sinse", "unknown key; did you mean since?"),
+        ('name = "F", query = "x", since = 2026-11-28', "events[0].query", "unknown key; known are name, since, until"),
+        ('name = "", since = 2026-11-28', "events[0].name", "string should have at least 1 character"),
+    ],
+)
+def test_an_event_that_is_wrong_is_told_with_its_line(written: str, key: str, said: str) -> None:
+    text = f'[[brands]]\nname = "U"\nquery = "u"\nevents = [\n  {{ {written} }},\n]\n'
+    (problem,) = problems(text)
+    assert problem.startswith(f"avizor.toml:5: brands[0].{key}: {said}")
+
+
+def test_what_is_planned_and_how_grave_a_source_is_are_planned_and_applied(storage: Storage) -> None:
+    apply(plan(read(WHOLE), storage), storage, NOW)
+    assert [source.tier for source in storage.sources.all()] == [2]
+    changed = WHOLE.replace("interval_s = 300", "interval_s = 300\ntier = 1").replace(
+        'query = "peña"', 'query = "peña"\nevents = [{ name = "Feria", since = 2026-11-27 }]'
+    )
+    planned = plan(read(changed), storage)
+    assert told(planned) == [
+        "~ brand pena-hijos",
+        '    events: [] -> [{"name": "Feria", "since": "2026-11-26T23:00:00+00:00", '
+        '"until": "2026-11-27T23:00:00+00:00"}]',
+        "~ source diario",
+        "    tier: 2 -> 1",
+    ]
+    apply(planned, storage, NOW)
+    assert plan(read(changed), storage) == Plan()
+    assert [event.name for event in storage.brands.all()[0].events] == ["Feria"]
+    assert [source.tier for source in storage.sources.all()] == [1]
+    assert problems(WHOLE.replace("interval_s = 300", "tier = 3"))[0].endswith(
+        "sources[0].tier: input should be 1 or 2"
+    )
+
+
+def test_a_channel_hears_everything_unless_it_is_spared() -> None:
+    assert read(WHOLE).channels[0].min_severity == "notice"
+    spared = read(WHOLE + 'min_severity = "warning"\n')
+    assert spared.channels[0].min_severity == "warning"
+
+
+# ── policy ───────────────────────────────────────────────────────────────────
+
+POLICY = '[policy]\nname = "calm"\nfalse_warnings_per_month = 0.5\n'
+LOUD = "[policy]\nfalse_warnings_per_month = 2.0\n"
+
+
+def backtest(storage: Storage, pages: float | None, state: str = "done") -> None:
+    """A backtest b1 that tried half a false warning a month, and measured so many pages per brand and month."""
+    result = {"outcomes": [{"false_warnings_per_month": 0.5, "pages_per_brand_month": pages}]}
+    row = {"id": "b1", "created_at": NOW, "actor": "Ana", "question": {}, "state": state, "progress": 1.0}
+    engine = create_engine("sqlite:///avizor.db")
+    with engine.begin() as connection:
+        connection.execute(insert(backtests).values(**row, result=result))
+    engine.dispose()
+
+
+def test_a_policy_is_planned_applied_and_kept_with_who_put_it(storage: Storage) -> None:
+    planned = plan(read(POLICY), storage)
+    assert told(planned) == [
+        "+ policy calm",
+        '    name: "default" -> "calm"',
+        "    false_warnings_per_month: 1.0 -> 0.5",
+    ]
+    assert planned.summary() == "1 to make, 0 to change, 0 to archive"
+    apply(planned, storage, NOW)
+    current = storage.policies.current()
+    assert (current.name, current.false_warnings_per_month, current.actor, current.at) == (
+        "calm",
+        0.5,
+        "avizor.toml",
+        NOW,
+    )
+    assert plan(read(POLICY), storage) == Plan()
+    assert told(plan(read(POLICY.replace("0.5", "0.25")), storage)) == [
+        "~ policy calm",
+        "    false_warnings_per_month: 0.5 -> 0.25",
+    ]
+
+
+def test_without_the_table_whatever_is_in_force_stays(storage: Storage) -> None:
+    put = storage.policies.put(Policy(name="of the API", false_warnings_per_month=0.1), NOW)
+    apply(plan(read(WHOLE), storage), storage, NOW)
+    assert storage.policies.current() == put
+    assert told(plan(read(WHOLE + POLICY), storage)) == [
+        "~ policy calm",
+        '    name: "of the API" -> "calm"',
+        "    false_warnings_per_month: 0.1 -> 0.5",
+    ]
+
+
+def test_a_policy_as_the_built_in_one_is_nothing_to_do(storage: Storage) -> None:
+    assert plan(read("[policy]\nfalse_warnings_per_month = 1\n"), storage) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("policy = 1\n", "avizor.toml:1: policy: must be a table: write [policy] on a line of its own"),
+        ("[policy]\n", "avizor.toml:1: policy.false_warnings_per_month: is missing"),
+        (
+            '[policy]\nfalse_warnings_per_month = "1"\n',
+            "policy.false_warnings_per_month: input should be a valid number",
+        ),
+        ("[policy]\nfalse_warnings_per_month = 0\n", "avizor.toml:2: policy.false_warnings_per_month: input should be"),
+        (
+            "[policy]\nfalse_warnings_per_month = 31\n",
+            "avizor.toml:2: policy.false_warnings_per_month: input should be",
+        ),
+        (
+            "[policy]\nfalse_warnings_per_month = nan\n",
+            "avizor.toml:2: policy.false_warnings_per_month: input should be",
+        ),
+        (LOUD + "dial = 2\n", "avizor.toml:3: policy.dial: unknown key; known are backtest, false_warnings_per_month"),
+        (LOUD + 'reason = "a\\u0000b"\n', "avizor.toml:3: policy.reason: has a character that cannot be shown"),
+    ],
+)
+def test_a_policy_that_is_wrong_is_told_with_its_line(text: str, told: str) -> None:
+    (problem,) = problems(text)
+    assert told in problem
+
+
+def test_a_policy_over_the_noise_budget_is_refused_until_it_says_why(storage: Storage) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(read(LOUD), storage)
+    assert str(caught.value) == (
+        "avizor.toml:2: policy.false_warnings_per_month: asks for more false pages per brand and month than are put up "
+        "with: the noise budget is 1 (setting noise_budget). Say why in `reason`"
+    )
+    assert storage.policies.page() == []
+    apply(plan(read(LOUD + 'reason = "launch week"\n'), storage), storage, NOW)
+    assert storage.policies.current().reason == "launch week"
+
+
+@pytest.mark.parametrize(("budget", "refused"), [(2.0, False), (1.99, True)])
+def test_the_budget_is_a_setting(storage: Storage, budget: float, refused: bool) -> None:
+    text = f"[settings]\nnoise_budget = {budget}\n{LOUD}"
+    if refused:
+        with pytest.raises(ConfigError, match=r"the noise budget is 1\.99"):
+            plan(read(text), storage)
+    else:
+        assert plan(read(text), storage).differences
+    with pytest.raises(
+        ConfigError, match=r"the noise budget is 0\.5"
+    ):  # who sends a text does not set the service's own
+        plan(read(text), storage, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("pages", "state", "reason", "refused"),
+    [
+        (0.9, "done", "", None),
+        (1.4, "done", "", "backtest b1 measured 1.4 pages per brand and month: the noise budget is 1"),
+        (1.4, "done", "we know", None),
+        (None, "running", "we know", "backtest b1 is running, and has no pages per brand and month"),
+    ],
+)
+def test_a_backtest_that_measured_more_than_the_budget_asks_for_a_reason_too(
+    storage: Storage, pages: float | None, state: str, reason: str, refused: str | None
+) -> None:
+    text = f'{POLICY}backtest = "b1"\nreason = "{reason}"\n'
+    with pytest.raises(ConfigError, match=r"avizor\.toml:4: policy\.backtest: there is no backtest b1"):
+        plan(read(text), storage)
+    backtest(storage, pages, state)
+    if refused:
+        with pytest.raises(ConfigError, match=rf"avizor\.toml:4: policy\.backtest: {refused}"):
+            plan(read(text), storage)
+    else:
+        assert plan(read(text), storage).differences
+
+
+def test_a_backtest_of_another_dial_is_no_evidence(storage: Storage) -> None:
+    backtest(storage, 0.9)
+    text = f'{POLICY}backtest = "b1"\n'
+    assert plan(read(text), storage).differences
+    with pytest.raises(ConfigError, match=r"policy\.backtest: backtest b1 did not try this dial"):
+        plan(read(text.replace("0.5", "0.4")), storage)
 
 
 # ── other ways in ────────────────────────────────────────────────────────────

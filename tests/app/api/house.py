@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from alerts import dossier, incident
 from alerts.base import Channel, Exhibit, NotifyError
+from alerts.detect.policy import Dial
 from alerts.incident import Incident
-from alerts.spike import Policy, Spike, to_mapping
+from alerts.spike import Spike, to_mapping
 from app import api, web
 from app.api.deps import Deps, IncidentAction, handed
 from app.model import Brand, Evidence, Label, Language, Mention, MentionFilter, Role, Sentiment
@@ -294,7 +295,7 @@ class House:
     ) -> Incident:
         """An open incident with its dossier, and a delivery to each channel."""
         verdict = spike(self.now, verdict="critical", reason="negative_spike", observed=14, expected=1.3, score=9.4)
-        change = incident.advance(brand.id, None, verdict, self.now, Policy(), f"incident-of-{brand.slug}")
+        change = incident.advance(brand.id, None, verdict, self.now, Dial(), f"incident-of-{brand.slug}")
         assert change is not None
         exhibits = [
             Exhibit(text[:40], text, "https://news.example/x", "news", "Ana", self.now, "en", -0.7, ("terrible",), 2)

@@ -23,6 +23,7 @@ def test_it_makes_changes_and_archives_a_brand(house: House) -> None:
         "time_zone": "UTC",
         "competitor": False,
         "channels": [],
+        "events": [],
         "origin": "api",
         "watch": None,
     }
@@ -35,6 +36,33 @@ def test_it_makes_changes_and_archives_a_brand(house: House) -> None:
     assert admin.get("/api/v1/brands").json()["items"] == []
     assert admin.delete("/api/v1/brands/aurora").status_code == 404
     assert admin.put("/api/v1/brands/aurora", json={"name": "Aurora", "query": "aurora"}).status_code == 200
+
+
+def test_what_is_planned_goes_in_as_days_and_comes_out_as_moments(house: House) -> None:
+    admin, brand = house.caller(), {"name": "Aurora", "query": "aurora", "time_zone": "Europe/Madrid"}
+    fair = {"name": "Feria", "since": "2026-11-27", "until": "2026-11-28"}
+    body = admin.put("/api/v1/brands/aurora", json={**brand, "events": [fair]}).json()
+    moments = {"name": "Feria", "since": "2026-11-26T23:00:00Z", "until": "2026-11-28T23:00:00Z"}
+    assert body["events"] == [moments]
+    again = admin.put("/api/v1/brands/aurora", json={**brand, "events": body["events"]})
+    assert again.json()["events"] == admin.get("/api/v1/brands/aurora").json()["events"] == [moments]
+    assert admin.put("/api/v1/brands/aurora", json=brand).json()["events"] == []
+    many = admin.put("/api/v1/brands/aurora", json={**brand, "events": [fair] * 201})
+    assert (many.status_code, many.json()["errors"][0]["where"]) == (422, "body.events")
+
+
+def test_a_source_says_how_grave_a_word_of_it_is(house: House) -> None:
+    admin = house.caller()
+    assert admin.put("/api/v1/sources/diario", json=SOURCE).json()["tier"] == 2
+    assert admin.put("/api/v1/sources/diario", json={**SOURCE, "tier": 1}).json()["tier"] == 1
+    assert admin.get("/api/v1/sources/diario").json()["tier"] == 1
+
+
+def test_a_new_channel_hears_of_notices_too(house: House) -> None:
+    admin = house.caller()
+    assert admin.put("/api/v1/channels/guardia", json=CHANNEL).json()["min_severity"] == "notice"
+    spared = admin.put("/api/v1/channels/guardia", json={**CHANNEL, "min_severity": "warning"})
+    assert spared.json()["min_severity"] == "warning"
 
 
 def test_a_brand_tells_its_last_verdict(house: House) -> None:
@@ -93,7 +121,10 @@ def test_a_signing_secret_is_only_said_to_be_there(house: House) -> None:
         ("brands/x", {"name": "X", "query": "x", "channels": ["nobody"]}, "body.channels"),
         ("brands/x", {"name": "X", "query": "x", "slug": "y"}, "body.slug"),
         ("brands/Not%20a%20slug", {"name": "X", "query": "x"}, "body.slug"),
+        ("brands/x", {"name": "X", "query": "x", "events": [{"name": "F", "since": "x"}]}, "body.events[0].since"),
+        ("brands/x", {"name": "X", "query": "x", "events": ["Feria"]}, "body.events[0]"),
         ("sources/x", {"name": "X", "kind": "carrier-pigeon"}, "body.kind"),
+        ("sources/x", {**SOURCE, "tier": 0}, "body.tier"),
         ("sources/x", {**SOURCE, "interval_s": 0}, "body.interval_s"),
         ("sources/x", {**SOURCE, "url": "file:///etc/passwd"}, "body"),
         ("sources/x", {**SOURCE, "brands": ["nobody"]}, "body.brands"),

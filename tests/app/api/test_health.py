@@ -76,6 +76,7 @@ def test_it_counts_what_there_is(house: House) -> None:
         "avizor_outbox_oldest_age_seconds": 600,
         "avizor_incidents open": 1,
         "avizor_incidents acknowledged": 0,
+        "avizor_incidents resolving": 0,
         "avizor_scheduler_tick_age_seconds": 0.5,
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.model import MentionFilter, Role
+from app.model import MentionFilter, Policy, Role
 from collectors.base import Reject
 from tests.app.api.house import Client, House
 from tests.app.api.test_auth import OPEN, operations
@@ -43,6 +43,9 @@ def theirs(house: House) -> Theirs:
     house.judge(mine)
     house.judge(other)
     incident = house.crisis(other, (channel,), texts=(CANARY,))
+    house.storage.feedback.put(incident.id, True, CANARY, CANARY, house.now)
+    house.storage.policies.put(Policy(reason=CANARY, actor=CANARY, backtest_id=CANARY), house.now)
+    house.storage.backtests.add("b1", CANARY, {"brands": [other.slug], "marked": [CANARY]}, house.now)
     delivery = house.storage.deliveries.page()[0]
     mention = house.storage.mentions.page(MentionFilter(brands=(other.slug,)))[0]
     made = house.key("viewer", (other.slug,), name=CANARY)
@@ -52,6 +55,8 @@ def theirs(house: House) -> Theirs:
             "/sources/{slug}": source.slug,
             "/channels/{slug}": channel.slug,
             "/incidents/{incident_id}": incident.id,
+            "/backtests/{backtest_id}": "b1",
+            "/backtest/{backtest_id}": "b1",
             "/deliveries/{delivery_id}": str(delivery.id),
             "/mentions/{brand}/{post_id}": f"{other.slug}/{mention.post_id}",
             "/keys/{key_id}": made.split("_")[1],
@@ -72,6 +77,8 @@ def address(path: str, theirs: Theirs) -> str:
 def body(method: str, path: str) -> dict[str, Any]:
     if path.endswith("/resolve"):
         return {"json": {"reason": "no reason"}}
+    if path.endswith("/feedback"):
+        return {"json": {"useful": False, "note": "no reason"}}
     if method == "PUT" and path.endswith("/correction"):
         return {"json": {"label": "positive", "note": "no reason"}}
     return {"json": {}} if method == "PUT" else {}
@@ -111,6 +118,10 @@ def test_the_check_above_sees_what_a_key_for_all_brands_sees(house: House, their
         "GET /api/v1/channels",
         "GET /api/v1/deliveries",
         "GET /api/v1/keys",
+        "GET /api/v1/policy",
+        "GET /api/v1/policies",
+        "GET /api/v1/backtests",
+        "GET /api/v1/backtests/{backtest_id}",
     }
 
 
@@ -126,6 +137,7 @@ def test_a_key_for_one_brand_changes_nothing_of_another(house: House, theirs: Th
     incident = house.storage.incidents.get(theirs.ids["/incidents/{incident_id}"])
     assert incident is not None
     assert incident.state == "open"
+    assert [word.by for word in house.storage.feedback.trail(incident.id)] == [CANARY]
     mention = house.storage.mentions.get(theirs.brand, theirs.post_id)
     assert mention is not None
     assert (mention.label, mention.correction) == ("negative", None)
@@ -155,7 +167,14 @@ def test_a_key_for_one_brand_sees_its_own(house: House, theirs: Theirs) -> None:
 def test_no_page_shows_another_brand(house: House, theirs: Theirs) -> None:
     pages = {path for method, path in operations(house.app) if method == "GET" and not path.startswith("/api/")}
     urls = {path: address(path, theirs) for path in pages - {path for _, path in OPEN}}
-    assert set(urls) == {"/", "/brands/{slug}", "/incidents/{incident_id}"}
+    assert set(urls) == {
+        "/",
+        "/brands/{slug}",
+        "/incidents/{incident_id}",
+        "/report",
+        "/backtest",
+        "/backtest/{backtest_id}",
+    }
     limited, whole = house.visitor("admin", ("aurora",)), house.visitor("admin")
     assert [path for path, url in urls.items() if CANARY in limited.get(url).text.replace(url, "")] == []
     assert [path for path, url in urls.items() if CANARY not in whole.get(url).text.replace(url, "")] == []

@@ -76,6 +76,7 @@ def test_every_operation_of_the_api_tells_its_errors_as_problems(schema: dict[st
 
 def test_names_are_snake_case_and_nouns_stand_in_the_plural(schema: dict[str, Any]) -> None:
     assert {path.split("/")[3] for path in schema["paths"] if path.startswith("/api/")} == {
+        "backtests",
         "mentions",
         "posts",
         "volumes",
@@ -88,6 +89,9 @@ def test_names_are_snake_case_and_nouns_stand_in_the_plural(schema: dict[str, An
         "config",
         "corrections",
         "scorer",
+        "policy",
+        "policies",
+        "report",
     }
     for model in schema["components"]["schemas"].values():
         assert [name for name in model.get("properties", {}) if name != name.lower() or "-" in name] == []

@@ -81,7 +81,7 @@ def test_a_text_that_names_everything_stays_bounded(kind: str) -> None:
 
 def test_ten_thousand_queries_are_built_in_no_time() -> None:
     queries = {n: parse(f'marca{n} OR (palabra{n} "frase {n}") -excluida{n}') for n in range(10_000)}
-    assert cpu_s(lambda: Index(queries)) < 2
+    assert cpu_s(lambda: Index(queries)) < 6  # a second of a quiet machine; what grows with the square takes minutes
 
 
 def test_a_thousand_times_the_queries_is_not_a_thousand_times_the_cost() -> None:

@@ -1,17 +1,27 @@
 """What the pages show: verdicts with their reasons, unknown as unknown, and nothing dead that looks calm."""
 
+import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.storage.records import Failure, NewDelivery
+from alerts.base import First, Term
+from alerts.detect.policy import Dial
+from alerts.dossier import attach, build
+from alerts.incident import Incident, advance, resolve
+from alerts.spike import NO_HISTORY, POOR_COVERAGE, Sample
+from app.model import Brand
+from app.storage.records import Failure, IncidentSave, NewDelivery
 from app.web.texts import MOODS
 from collectors.base import Reject, Source
-from tests.app.api.house import NOON, House
+from tests.app.api.house import NOON, House, spike
 
+OLD_DOSSIER = Path(__file__).parents[2] / "alerts" / "data" / "dossier.same-hour-1.json"
 NOBODY = "Nobody is told: no channel is enabled"
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
@@ -214,13 +224,151 @@ def test_an_outage_longer_than_the_picture_is_hatched(house: House) -> None:
 
 def test_the_incident_page_proves_it(full: House) -> None:
     shown = text(full.visitor("viewer").get("/incidents/incident-of-aurora").text)
-    assert "14 negative mentions 1.3 usual at this hour" in shown
+    assert "14 negative mentions 1.3 usual" in shown
     assert "Terrible." in shown
     assert "words: terrible" in shown
     assert "2 copies" in shown
     assert "Nov 18, 13:00 Opened" in shown  # in Madrid
     assert "Guardia alert ✕ not delivered" in shown
     assert "http_404: The channel is gone." in shown
+
+
+THE_FIRST = First("diario", "news.example", "Ana", NOON - timedelta(minutes=25), NOON - timedelta(minutes=20))
+BESIDE = (
+    Sample(NOON - timedelta(days=1, minutes=30), 2, True, 7),
+    Sample(NOON - timedelta(days=2, minutes=30), 1, False, 3, 0.5, POOR_COVERAGE),
+    Sample(NOON - timedelta(days=3, minutes=30), 0, False, 0, 0.0, NO_HISTORY),
+)
+
+
+def proven(house: House, brand: Brand, cause: str = "negative", verdict: Any = "critical", **numbers: Any) -> Incident:
+    """An incident with all that a dossier can hold."""
+    judged = spike(
+        house.now,
+        **{
+            "rule": "return-period/1",
+            "verdict": verdict,
+            "reason": "negative_spike",
+            "observed": 14,
+            "score": 1.6,
+            "threshold": 0.0,
+            "critical_threshold": 1.0,
+            "band": (0.0, 4.0),
+            "samples": BESIDE,
+            **numbers,
+        },
+    )
+    change = advance(brand.id, None, judged, house.now, Dial(), "proven", cause=cause)
+    assert change is not None
+    whole = build(
+        judged,
+        cause=cause,
+        policy={"id": None, "name": "night", "false_warnings_per_month": 0.5},
+        judged_at=house.now,
+        excluded={"same_author": 12, "one_site": 2, "a_rule_of_tomorrow": 1},
+        terms=(Term("<b>cold</b>", 9, 0.02, 31.5),),
+        first=replace(THE_FIRST, url="https://news.example/first"),
+        authors=11,
+        sites=4,
+        spread=3,
+        events=("Sales week",),
+    )
+    house.storage.incidents.save(IncidentSave(attach(change, whole), []), house.now)
+    return change.incident
+
+
+def test_the_incident_page_tells_the_whole_dossier(house: House) -> None:
+    incident = proven(house, house.brand("aurora"))
+    html = house.visitor(language="en").get(f"/incidents/{incident.id}").text
+    Page(html)
+    shown = text(html)
+    assert "14 negative mentions 1.3 usual" in shown
+    assert "Usual: 1.3 (between 0 and 4). This is 10.8 times as many." in shown
+    assert "By chance it would happen about once in 3 years." in shown
+    assert "score 1.6 (warning from 0, critical from 1) · policy night (false warnings a month: 0.5)" in shown
+    assert "11 authors on 4 sites" in shown
+    assert "Sales week" in shown
+    assert "in 9 stories; usually in 2% of them" in shown
+    assert "<strong>&lt;b&gt;cold&lt;/b&gt;</strong>" in html
+    assert 'href="https://news.example/first"' in html
+    assert "Heard Nov 18, 11:40 from the source diario." in shown
+    assert "12 by authors who count already Of one author on one site only the first" in shown
+    assert "1 a_rule_of_tomorrow" in shown
+    assert "100% of the sources were heard" in shown
+
+
+def test_the_judged_window_stands_beside_its_earlier_ones(house: House) -> None:
+    incident = proven(house, house.brand("aurora"))
+    html = house.visitor(language="en").get(f"/incidents/{incident.id}").text
+    table = re.findall(r'<table class="figures compared">.*?</table>', html, re.S)[0]
+    rows = [text(row) for row in re.findall(r"<tr.*?</tr>", table)][1:]
+    assert rows == [
+        "Nov 18, 11:30 14 9 100% this one",
+        "Nov 17, 11:30 2 7 100% yes",
+        "Nov 16, 11:30 1 3 50% no: poorly heard",
+        "Nov 15, 11:30 0 0 0% no: before listening began",
+    ]
+    assert re.findall(r'class="said" x="0" y="2" width="([0-9.]+)"', table) == ["100.0", "14.29", "7.14", "0.0"]
+    assert 'class="band" x="0.0" y="0" width="28.57"' in table
+    assert "The shaded band holds 95 of 100 such windows: 0 to 4." in text(html)
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize(
+    ("cause", "numbers", "said"),
+    [
+        ("negative:frio", {}, {"a second, different crisis: frio", "una segunda crisis, distinta: frio"}),
+        (
+            "grave:fraude",
+            {"reason": "grave_term", "subject": "fraude", "observed": 2, "samples": (), "band": None},
+            {"2 voices that say it 1.3 usual in a day", "2 voces que lo dicen 1,3 lo habitual en un día"},
+        ),
+        (
+            "spread:88",
+            {"verdict": "notice", "reason": "wide_spread", "observed": 40, "expected": None, "samples": ()},
+            {"40 sites with the same text The same", "40 sitios con el mismo texto El mismo"},
+        ),
+        (
+            "silence",
+            {"verdict": "notice", "reason": "silence", "observed": 0, "expected": 41.5, "samples": ()},
+            {"0 mentions of any tone 41.5 usual", "0 menciones de cualquier tono 41,5 lo habitual"},
+        ),
+    ],
+)
+def test_every_cause_has_its_page(
+    house: House, cause: str, numbers: dict[str, Any], said: set[str], language: str
+) -> None:
+    incident = proven(house, house.brand("aurora"), cause, **numbers)
+    html = house.visitor(language=language).get(f"/incidents/{incident.id}").text
+    Page(html)
+    assert [words for words in said if words in text(html)]
+
+
+def test_an_incident_of_the_release_before_still_has_its_page(house: House) -> None:
+    """Its dossier knows nothing of authors, words or policies."""
+    incident = proven(house, house.brand("aurora"))
+    change = resolve(incident, "Ana", "Answered.", house.now)
+    old = json.loads(OLD_DOSSIER.read_text(encoding="utf-8"))
+    kept = replace(change, incident=replace(change.incident, dossier=old))
+    house.storage.incidents.save(IncidentSave(kept, []), house.now)
+    html = house.visitor(language="en").get(f"/incidents/{incident.id}").text
+    Page(html)
+    shown = text(html)
+    assert "12 negative mentions 1.06 usual" in shown
+    assert "The same window on 14 earlier days." in shown
+    assert "Words that stand out" not in shown
+    assert "What does not count" not in shown
+
+
+def test_what_calms_down_can_still_be_taken(house: House) -> None:
+    incident = proven(house, house.brand("aurora"))
+    calm = spike(NOON + timedelta(minutes=30), score=-2.0)
+    change = advance(incident.brand_id, incident, calm, NOON + timedelta(minutes=31), Dial(), "")
+    assert change is not None
+    assert change.incident.state == "resolving"
+    house.storage.incidents.save(IncidentSave(change, []), house.now)
+    visitor = house.visitor("responder", language="en")
+    assert "I am on it" in visitor.get(f"/incidents/{incident.id}").text
 
 
 def test_card_chart_and_table_count_the_same(house: House) -> None:
