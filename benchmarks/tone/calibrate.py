@@ -24,10 +24,10 @@ from app.sentiment import encoder, fast
 from app.sentiment.normal import plain
 from app.sentiment.quality import CARD
 from benchmarks.tone import texts
+from benchmarks.tone.figures import calibration_error, inversions, macro_f1, softmax
 
 GRID = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 1.0)
 TEMPERATURES = np.geomspace(0.3, 3.0, 200)
-BINS = 10
 
 
 def main() -> None:
@@ -38,7 +38,8 @@ def main() -> None:
     fast.WEIGHTS = asked.fast
     heard = {language: _hear(asked.data, language) for language in texts.LANGUAGES}
     means = {
-        blend: np.mean([macro_f1(labels, _mixed(blend, *parts)) for labels, *parts in heard.values()]) for blend in GRID
+        blend: np.mean([macro_f1(labels, _mixed(blend, *parts).argmax(axis=1)) for labels, *parts in heard.values()])
+        for blend in GRID
     }
     print("mean macro-F1 by blend:", {blend: round(float(mean), 2) for blend, mean in means.items()})
     blend = max(GRID, key=lambda one: (round(float(means[one]), 1), -abs(one - 0.65)))
@@ -47,11 +48,11 @@ def main() -> None:
         mixed = _mixed(blend, *parts)
         temperatures[language] = round(float(min(TEMPERATURES, key=lambda one: _log_loss(labels, mixed / one))), 3)
         figures[language] = {
-            "macro_f1": round(macro_f1(labels, mixed), 1),
-            "fast": round(macro_f1(labels, parts[1]), 1),
-            "quality_alone": round(macro_f1(labels, parts[0]), 1),
-            "inversions": round(inversions(labels, mixed), 1),
-            "calibration_error": round(calibration_error(labels, _softmax(mixed / temperatures[language])), 1),
+            "macro_f1": round(macro_f1(labels, mixed.argmax(axis=1)), 1),
+            "fast": round(macro_f1(labels, parts[1].argmax(axis=1)), 1),
+            "quality_alone": round(macro_f1(labels, parts[0].argmax(axis=1)), 1),
+            "inversions": round(inversions(labels, mixed.argmax(axis=1)), 1),
+            "calibration_error": round(calibration_error(labels, softmax(mixed / temperatures[language])), 1),
             "texts": len(labels),
         }
         print(language, figures[language], "temperature", temperatures[language])
@@ -72,40 +73,15 @@ def _hear(data: Path, language: str) -> tuple[np.ndarray, np.ndarray, np.ndarray
     readings = fast.Fast().read(said, [Language(language, 1.0)] * len(said))
     logits = encoder.Encoder().logits([plain(text) for text in said]).astype(float)
     words = np.array([np.zeros(3) if reading is None else reading.logits for reading in readings])
-    return np.array([label for _, label in rows]), np.log(_softmax(logits)), np.log(_softmax(words))
+    return np.array([label for _, label in rows]), np.log(softmax(logits)), np.log(softmax(words))
 
 
 def _mixed(blend: float, transformer: np.ndarray, fast: np.ndarray) -> np.ndarray:
     return blend * transformer + (1 - blend) * fast
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
 def _log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
-    return -float(np.log(_softmax(logits)[np.arange(len(labels)), labels]).mean())
-
-
-def macro_f1(labels: np.ndarray, logits: np.ndarray) -> float:
-    """In percent, over the three labels."""
-    said = logits.argmax(axis=1)
-    right = [2 * ((labels == one) & (said == one)).sum() for one in range(3)]
-    return 100 * float(np.mean([right[one] / max(1, (labels == one).sum() + (said == one).sum()) for one in range(3)]))
-
-
-def inversions(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Percent of all texts that were called the opposite of what they are."""
-    return 100 * float((np.abs(labels - logits.argmax(axis=1)) == 2).mean())
-
-
-def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Expected calibration error in percent: |accuracy - confidence| a bin of confidence, weighted by its texts."""
-    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    places = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = [abs(right[places == at].mean() - sure[places == at].mean()) * (places == at).mean() for at in set(places)]
-    return 100 * float(sum(gaps))
+    return -float(np.log(softmax(logits)[np.arange(len(labels)), labels]).mean())
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from app.sentiment.negation import NEGATIONS
 from app.sentiment.normal import guard, tokens
 from app.sentiment.rules import rules
 from benchmarks.tone import texts as data_of
+from benchmarks.tone.figures import calibration_error, inversions, macro_f1, softmax
 
 FOLDS = 5
 RARITY = 20  # uint8 per nat of idf
@@ -230,22 +231,6 @@ class Masses:
 # ── judging ──────────────────────────────────────────────────────────────────
 
 
-def macro_f1(labels: np.ndarray, said: np.ndarray) -> float:
-    both = [((labels == c) & (said == c)).sum() * 2 / max(1, (labels == c).sum() + (said == c).sum()) for c in range(3)]
-    return 100 * float(np.mean(both))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    best, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((best * 10).astype(int), 9)
-    return 100 * float(sum(abs((best - right)[bins == at].sum()) for at in range(10)) / len(labels))
-
-
 def temperature_of(labels: np.ndarray, logits: np.ndarray) -> float:
     """That of the least log-loss (Guo et al., ICML 2017)."""
     losses = {
@@ -297,7 +282,7 @@ def figures(labels: np.ndarray, logits: np.ndarray, temperature: float) -> dict[
     return {
         "texts": len(labels),
         "macro_f1": round(macro_f1(labels, said), 2),
-        "inversions": round(100 * float((abs(said - labels) == 2).mean()), 2),
+        "inversions": round(inversions(labels, said), 2),
         "calibration_error": round(calibration_error(labels, softmax(logits / temperature)), 2),
     }
 

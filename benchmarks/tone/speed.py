@@ -24,30 +24,11 @@ from app.sentiment.fast import Fast
 from app.sentiment.quality import Quality
 from benchmarks.tone.texts import own, phrases
 from benchmarks.vader import corpus
+from tests.app.sentiment.hostile import HOSTILE
 
 BATCH, ROUNDS, POSTS = 256, 7, 2_560
 GOAL, CAREFUL_GOAL, DEAREST_S = 10_000, 250, 0.05
 WORDS = 16  # about those of a tweet
-
-HOSTILE = {
-    "16,000 emoji": "😀" * 16_000,
-    "4,000 emoji apart": "😍 " * 4_000,
-    "good but bad x 4,000": "good but bad " * 4_000,
-    "100,000 tokens": "not very good, " * 33_333,
-    "100,000 different words": " ".join(f"w{number}" for number in range(100_000)),
-    "one million letters": "a" * 1_000_000,
-    "one million exclamation marks": "!" * 1_000_000,
-    "one million spaces, then a word": " " * 1_000_000 + "awful",
-    "hyphens": "a-" * 500_000,
-    "mouths": ":" + ")" * 1_000_000,
-    "an endless entity": "&#" + "9" * 1_000_000,
-    "entities": "&amp;" * 200_000,
-    "lone surrogates": "\ud83d" * 500_000,
-    "NULs": "\0" * 1_000_000,
-    "right to left": "\u202eשركة סביבה " * 50_000,
-    "combining marks": "e" + "\u0301\u0323" * 400_000,
-    "ligatures": "\ufdfa" * 300_000,
-}
 
 
 def posts(language: str) -> list[str]:

@@ -28,6 +28,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.tone import e5, export, texts
+from benchmarks.tone.figures import macro_f1
 
 HEADS = {"main": 3, "sem": 3, "xed": 3, "emoji": 64}  # gold of six languages, more English gold, emotions, emoji
 BATCH = 32
@@ -368,16 +369,6 @@ def predict(net: e5.Net, rows: Sequence[Sequence[int]], head: str = "main") -> n
             logits = net(*padded([rows[at] for at in part]), head)
         said[part] = logits.float().log_softmax(-1).numpy()
     return said
-
-
-def macro_f1(labels: Sequence[int], said: Sequence[int]) -> float:
-    """In percent, over the three labels."""
-    right, told = np.asarray(labels), np.asarray(said)
-    scores = [
-        2 * ((right == one) & (told == one)).sum() / max(1, (right == one).sum() + (told == one).sum())
-        for one in range(3)
-    ]
-    return 100 * float(np.mean(scores))
 
 
 def _some(rows: list, number: int, chance: random.Random) -> list:
