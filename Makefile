@@ -10,8 +10,13 @@ run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR
 demo: .venv/run.stamp           ## an invented brand's crisis, from the first complaint to the all-clear, in three minutes
 	@exec $(BIN)/avizor demo
 
-test: .venv/dev.stamp           ## every test, PostgreSQL included
-	@$(BIN)/pytest
+# Two halves side by side: the walks and the storage wait for disks, the rest computes.
+WAITING := tests/app/pipeline tests/app/storage
+test: .venv/dev.stamp           ## every test, PostgreSQL included; ARGS="-k words" runs some
+	@log=$$(mktemp); $(BIN)/pytest -p no:cacheprovider $(ARGS) $(WAITING) > $$log 2>&1 & waiting=$$!; \
+	    $(BIN)/pytest $(ARGS) tests $(WAITING:%=--ignore=%); computing=$$?; \
+	    wait $$waiting; status=$$?; cat $$log; rm $$log; \
+	    test $$computing -eq 0 && test $$status -eq 0
 
 check: .venv/dev.stamp          ## formatting, lint, types, floors, migrations = tables, dependencies, docs, Dockerfile
 	$(BIN)/ruff format --check .

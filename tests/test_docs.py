@@ -10,7 +10,7 @@ from click import Command, Group
 
 from alerts import NOTIFIERS
 from app.cli import commands
-from app.config.spec import BrandSpec, ChannelSpec, SourceSpec
+from app.config.spec import BrandSpec, ChannelSpec, Described, EventSpec, PolicySpec, SourceSpec
 from app.main import make_app
 from app.settings import Settings
 from collectors import COLLECTORS
@@ -38,8 +38,8 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"AVIZOR_{name.upper()}" in text or "AVIZOR_" in text
 
 
-@pytest.mark.parametrize("spec", [BrandSpec, SourceSpec, ChannelSpec])
-def test_every_key_of_the_file_is_documented(spec: type[BrandSpec]) -> None:
+@pytest.mark.parametrize("spec", [BrandSpec, EventSpec, SourceSpec, ChannelSpec, PolicySpec])
+def test_every_key_of_the_file_is_documented(spec: type[Described]) -> None:
     text = document("docs/configuration.md")
     assert [key for key in spec.model_fields if f"`{key}`" not in text] == []
 

@@ -134,7 +134,7 @@ def test_it_wakes_once_for_one_crisis_and_says_when_it_is_over(tmp_path: Path, t
         async with make_service(settings, clock=lambda: here.now) as service:
             service.storage.migrate()
             apply(plan(load_config(config), service.storage), service.storage, here.now)
-            while here.now < START + timedelta(hours=4):
+            while here.now < START + timedelta(hours=9):
                 await walk(service)
                 here.now += STEP
 
