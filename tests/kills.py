@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,7 @@ CYCLE = timedelta(minutes=110)  # a brand's crisis, then calm for long enough to
 CRISIS = timedelta(minutes=18)
 QUIET, LOUD = 1 / 180, 1.6  # complaints a minute
 FIRST = timedelta(minutes=32)  # the detector wants half an hour of its own watching first
+LONGEST_WAIT_S = 30.0
 SECRET = "whsec_" + "QXZpem9yIGtpbGwgdGVzdCBzZWNyZXQga2V5"
 
 
@@ -260,8 +261,10 @@ def run(kills: int, seed: int = 1, speed: float = SPEED, to_the_end: bool = True
             life = Life(Path(folder), base_url, clock)
             ledger = Ledger(Path(folder) / "avizor.db")
             try:
-                for _ in range(kills):
+                for number in range(kills):
                     life.start()
+                    if number % 2:
+                        ledger.await_news(lambda: life.alive and clock() < quiet_from)
                     time.sleep(dice.uniform(1.0, 6.5))
                     ledger.look()
                     if not life.alive:
@@ -293,6 +296,13 @@ class Ledger:
             self.mentions.update(self.rows("SELECT brand_id, post_id FROM mentions"))
         except sqlite3.OperationalError:
             """Killed before the first migration was committed: nothing to witness yet."""
+
+    def await_news(self, worth_waiting: Callable[[], bool]) -> None:
+        """Until a mention is committed that was not seen before, so that a slow machine's lives do something too."""
+        seen, deadline = len(self.mentions), time.monotonic() + LONGEST_WAIT_S
+        while len(self.mentions) == seen and worth_waiting() and time.monotonic() < deadline:
+            time.sleep(0.1)
+            self.look()
 
 
 def settle(items: list[Item], ledger: Ledger, clock: FastClock, quiet_from: datetime, to_the_end: bool) -> None:
