@@ -2,8 +2,9 @@
 
 base      the words and the seam                    guard    where anything may connect to
 rss       feeds (feed*, document, dates, text, link)  fetch    one bounded answer
-hackernews                                          sandbox  reading it in a child that can be killed
-                                                    due      when to ask again, and how well a source is
+search    asking for several terms in turn          sandbox  reading it in a child that can be killed
+items     reading an API's list, item by item       due      when to ask again, and how well a source is
+settings  a kind's own settings, checked            hackernews and the other kinds
 """
 
 from collections.abc import Mapping

@@ -4,6 +4,8 @@
 
 A collector is pure: it never holds a client, a clock or a database. A test hands it an `httpx.Response`.
 
+A kind may be able to do more: sign in (`SignsIn`), explain a refusal (`Explains`), count again (`Recounts`).
+
     CollectError          the one error of this wing; caught in one place, the collect walk, written down and shown
         .permanent        asking again will not help (410): the source is disabled until a person looks
         .retry_after_s    the other side said when to come back
@@ -12,7 +14,7 @@ A collector is pure: it never holds a client, a clock or a database. A test hand
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import httpx
 
@@ -52,8 +54,9 @@ class Source:
     `slug` is its id outside. `settings` are the kind's own (for `hackernews`: `query`, `tags`). `brands` are brand
     slugs, empty = every brand. `cursor` belongs to the collector and is opaque to everybody else. `interval_s` is what
     the operator asked for; `adaptive_interval_s` what the source's own cadence taught. `queries` is filled in by the
-    walk before `request`. `secret` is the plain credential, only ever in memory, None when the kind needs none. `tier`
-    is 1 where a single grave word is enough to warn, else 2.
+    walk before `request`. `secret` is the plain credential, only ever in memory, None when the kind needs none;
+    `session` is what signing in with it gave, filled in by the walk like `queries`. `tier` is 1 where a single grave
+    word is enough to warn, else 2.
     """
 
     id: int
@@ -70,6 +73,7 @@ class Source:
     secret: str | None = field(default=None, repr=False)
     tier: int = 2
     queries: tuple[Query, ...] = ()
+    session: str | None = field(default=None, repr=False)
     # state, written by the collect walk only
     cursor: Mapping[str, Any] = field(default_factory=dict)
     etag: str | None = None
@@ -101,6 +105,10 @@ class Post:
     http(s) or None. `published_at` is what the source claims, in UTC, unclamped; None when it claims nothing readable.
     `language` is a two-letter code claimed by the source, or None. `reply`: the title is that of the thread which the
     post answers, somebody else's words: shown, but neither matched nor scored.
+
+    `edited_at`: when its author last changed it. `engagement` counts what others did with it: `likes` (of every kind,
+    or the score), `shares`, `replies`, `views`, `quotes`; what the source does not tell is not in it, and never 0.
+    `reach` is the number of its author's followers, `rating` the author's own verdict, 1 to 5 stars; None: not known.
     """
 
     id: str
@@ -111,6 +119,10 @@ class Post:
     published_at: datetime | None = None
     language: str | None = None
     reply: bool = False
+    edited_at: datetime | None = None
+    engagement: Mapping[str, int] = field(default_factory=dict)
+    reach: int | None = None
+    rating: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,8 @@ class Page:
     """What one response held. `next` = ask again at once, with the new cursor. `interval_hint_s` is the publisher's
     wish (ttl, sy:).
 
-    `truncated` says how many items were left out by a cap.
+    `truncated` says how many items were left out by a cap. `gone` are ids of posts that their authors took back.
+    `wait_s`: the source asked not to be asked again before so many seconds.
     """
 
     posts: tuple[Post, ...]
@@ -136,6 +149,8 @@ class Page:
     title: str | None = None
     interval_hint_s: int | None = None
     truncated: int = 0
+    gone: tuple[str, ...] = ()
+    wait_s: int | None = None
 
 
 class Collector(Protocol):
@@ -144,6 +159,9 @@ class Collector(Protocol):
     kind: str
     knows_authors: bool
     """Many people speak there, and the place knows who they are; a feed's authors are what its publisher says."""
+    requests_per_day: int | None
+    """What the API grants to one key or address; None: it says nothing. Every source of the kind shares it; the setting
+    `requests_per_day`, which `check` must then allow, overrules it."""
 
     def check(self, source: Source) -> None:
         """Raise `ValueError` in words for the operator if this source's url or settings cannot work."""
@@ -156,3 +174,49 @@ class Collector(Protocol):
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
         """Read a complete 200 response. Raises `CollectError` when the whole of it is unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What signing in gave: a token, and for how long it is good."""
+
+    token: str = field(repr=False)
+    lasts_s: float
+
+
+@runtime_checkable
+class SignsIn(Protocol):
+    """A kind whose secret must first be exchanged for a token. The walk keeps it in memory, never in the database, and
+    signs in again when it is spent or refused (401).
+    """
+
+    def sign_in(self, source: Source) -> httpx.Request | None:
+        """What to ask for a token; None where this source needs none."""
+
+    def signed_in(self, response: httpx.Response) -> Session:
+        """Read a 200 answer to it. Raises `CollectError`."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A kind whose refusals say more than their status."""
+
+    def refusal(self, response: httpx.Response, now: datetime) -> CollectError | None:
+        """Read an answer that is neither 200 nor 304, of which at most 64 KiB were kept. None: the status says it all.
+
+        What the error says is in our own words: nothing of the body.
+        """
+
+
+@runtime_checkable
+class Recounts(Protocol):
+    """A kind that can be asked by id what became of posts: what they count now, and which are gone."""
+
+    recount_batch: int
+    """How many ids fit into one request."""
+
+    def recount(self, source: Source, ids: tuple[str, ...], now: datetime) -> httpx.Request:
+        """Ask for these posts, by `Post.id`."""
+
+    def recounted(self, source: Source, ids: tuple[str, ...], response: httpx.Response) -> Page:
+        """The posts that still are, as they are now; in `gone` those of `ids` that are no more."""

@@ -29,6 +29,7 @@ class Rss:
 
     kind = "rss"
     knows_authors = False
+    requests_per_day: int | None = None
 
     def check(self, source: Source) -> None:
         if not source.url:

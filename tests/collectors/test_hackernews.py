@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from collectors.base import CollectError, Page, Query, Source
-from collectors.hackernews import HITS_PER_SEARCH, REQUESTS_PER_VISIT, HackerNews, terms
+from collectors.hackernews import HITS_PER_SEARCH, HackerNews, terms
+from collectors.search import REQUESTS_PER_VISIT
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 COLLECTOR = HackerNews()
@@ -93,7 +94,7 @@ def test_it_searches_for_each_term_once_and_for_several_words_as_a_phrase() -> N
     asking = replace(
         source("Lumbre", "lumbre telecom", "c++"), queries=(Query("a", ("Lumbre",)), Query("b", ("lumbre", 'a "b" c')))
     )
-    assert terms(asking) == ["lumbre", '"a  b  c"']
+    assert terms(asking) == ("lumbre", '"a  b  c"')
 
 
 def test_a_source_without_a_term_says_so() -> None:
@@ -195,14 +196,14 @@ def parsed(*hits: Any) -> Page:
 def test_a_hit_without_an_id_costs_only_itself_and_is_told_in_words(number: Any) -> None:
     page = parsed(hit(1, NOW) | {"objectID": number})
     assert [post.id for post in page.posts] == ["7"]
-    assert [reject.reason for reject in page.rejects] == ["a hit without a usable objectID"]
+    assert [reject.reason for reject in page.rejects] == ["an item without a usable objectID"]
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", [1]])
 def test_a_hit_that_is_no_object_is_told_in_words(odd: Any) -> None:
     page = parsed(odd)
     assert [(reject.reason, json.loads(reject.sample)) for reject in page.rejects] == [
-        ("a hit that is not an object", odd)
+        ("an item that is not an object", odd)
     ]
 
 

@@ -1,0 +1,114 @@
+"""Asking a search API for several terms in turn, across visits: where the asking stands, in words.
+
+    the terms | one after the other: what is newer than its mark, page after page | all of it read: the mark moves
+
+A visit asks each term in turn and stops after 20 requests; the next one goes on where it stopped. A term's mark moves
+forward when its pages are read, or when 20 of them are, so what dies half way is read again, and a term whose requests
+fail does not hold up the others. Windows overlap, and a post may answer several terms: the last ids are remembered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+from collectors.base import CollectError, Post, Source
+
+REQUESTS_PER_VISIT = 20
+REQUESTS_PER_TERM = 20
+SEEN_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where the asking stands; the cursor in words. Numbers are 0, texts empty, where nothing is known.
+
+    `marks`: per term, the newest that its last whole reading showed, as the API counts (Unix seconds, or an id).
+    `term` says what to ask next, and `page`, `before` or `token` where to go on with it, as the API turns pages.
+    `newest` is the newest of this term's unfinished reading, `read` the number of its answers. `left` is how many terms
+    this visit still has to ask, `asked` how many answers it got; both are 0 between visits. `fails` is the source's
+    count of failures when this was written: a higher one means that what was to be asked next failed. `seen` are the
+    last ids.
+    """
+
+    marks: Mapping[str, int] = field(default_factory=dict)
+    term: str = ""
+    page: int = 0
+    before: int = 0
+    token: str = ""
+    newest: int = 0
+    read: int = 0
+    left: int = 0
+    asked: int = 0
+    fails: int = 0
+    seen: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source: Source, terms: Sequence[str]) -> Self:
+        """What to ask now. One that failed since the cursor was written waits until the other terms had their turn.
+
+        Raises `CollectError` where there is nothing to ask for.
+        """
+        if not terms:
+            raise CollectError("no_terms", "No brand that this source serves has a word that could be searched for.")
+        known = {name: source.cursor[name] for name in cls.__dataclass_fields__ if name in source.cursor}
+        walk = cls(**{**known, "seen": tuple(known.get("seen", ()))})
+        failed = max(0, source.fail_count - walk.fails)
+        if walk.term not in terms or failed:
+            begin = terms.index(walk.term) if walk.term in terms else 0
+            walk = walk._begun(terms[(begin + failed) % len(terms)])
+        marks = {term: mark for term, mark in walk.marks.items() if term in terms}
+        return replace(walk, marks=marks, left=min(walk.left, len(terms)) or len(terms))
+
+    @property
+    def mark(self) -> int:
+        """The newest that was wholly read for the term which is asked now; 0 = it was never read."""
+        return self.marks.get(self.term, 0)
+
+    @property
+    def unfinished(self) -> bool:
+        """This visit has more to ask."""
+        return self.asked > 0
+
+    def answered(self, newest: int) -> Self:
+        """With one more answer, whose newest post was `newest`."""
+        return replace(self, asked=self.asked + 1, read=self.read + 1, newest=max(self.newest, newest))
+
+    def advanced(self, terms: Sequence[str], further: Self | None) -> tuple[Self, bool]:
+        """Where the asking stands after an answer, and whether the rest of its term was given up.
+
+        `further`: this walk, turned to the term's next page, or None where that was its last.
+        """
+        if further and self.read < REQUESTS_PER_TERM:
+            return further if self.asked < REQUESTS_PER_VISIT else replace(further, left=0, asked=0), False
+        done = replace(
+            self._begun(terms[(terms.index(self.term) + 1) % len(terms)]),
+            marks={**self.marks, self.term: self.newest} if self.newest else self.marks,
+            left=self.left - 1,
+        )
+        if done.left <= 0 or done.asked >= REQUESTS_PER_VISIT:
+            done = replace(done, left=0, asked=0)
+        return done, further is not None
+
+    def unseen(self, posts: Sequence[Post]) -> tuple[Post, ...]:
+        return tuple(post for post in posts if post.id not in self.seen)
+
+    def cursor(self, source: Source, posts: Sequence[Post]) -> Mapping[str, Any]:
+        """As the page's cursor, once these posts were seen too."""
+        seen = tuple(dict.fromkeys([*(post.id for post in posts), *self.seen]))[:SEEN_LIMIT]
+        return asdict(replace(self, seen=seen, fails=source.fail_count))
+
+    def _begun(self, term: str) -> Self:
+        return replace(self, term=term, page=0, before=0, token="", newest=0, read=0)
+
+
+def words(source: Source) -> tuple[str, ...]:
+    """What to search for: the setting `query` if there is one, else every term of the brands, lower case, once."""
+    if query := str(source.settings.get("query", "")).strip():
+        return (query,)
+    found = dict.fromkeys(term.strip().lower() for query in source.queries for term in query.terms)
+    return tuple(term for term in found if term)
+
+
+def quoted(term: str) -> str:
+    """As a phrase where it is more than one word, or holds anything but letters and digits."""
+    return term if term.isalnum() else '"' + term.replace('"', " ").strip() + '"'
