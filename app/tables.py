@@ -127,6 +127,11 @@ sources = Table(
     Column("last_item_at", Instant),
     Column("last_error", Text),
     Column("last_error_at", Instant),
+    Column("polled", Boolean, nullable=False),  # asked by the collect walk; else followed (a stream) or told (an inbox)
+    Column("moved_seen", Integer, nullable=False),  # how often in a row it said that it moved for good
+    Column("moved_to", Text),  # whither
+    Column("cadence_s", Integer),  # what lies between two of its items, as learned
+    Column("overrun_at", Instant),  # when its window was last seen to have run over: items were lost
     Index("ix_sources_due", "next_due_at"),
     Index("ix_sources_scheduled", "scheduled_at"),
     Index(
@@ -156,6 +161,14 @@ posts = Table(
     Column("story_id", BigInteger, nullable=False),  # the first post with this text; its own id if it is that one
     Column("backfill", Boolean, nullable=False),
     Column("reply", Boolean, nullable=False),  # the title is its thread's: shown, not matched, not scored
+    Column("external_id", Text),  # what its source calls it, where the source can be asked for it by that
+    Column("url_hash", BigInteger),  # of the url: a post is found by it
+    Column("edited_at", Instant),  # when its author last changed it, as the source said or we saw
+    Column("withdrawn_at", Instant),  # when its author took it back: its words are erased, it still counts
+    Column("engagement", JSON(none_as_null=True)),
+    Column("reach", BigInteger),
+    Column("rating", SmallInteger),
+    Column("recount_at", Instant),  # when its source is next asked what became of it
     Index("ix_posts_source", "source_id", "published_at", "id"),
     Index("ix_posts_published", "published_at", "id"),
     Index(
@@ -165,6 +178,40 @@ posts = Table(
         sqlite_where=text("story_id = id"),
         postgresql_where=text("story_id = id"),
     ),
+    Index(
+        "ix_posts_url",
+        "url_hash",
+        sqlite_where=text("url_hash IS NOT NULL"),
+        postgresql_where=text("url_hash IS NOT NULL"),
+    ),
+    Index(
+        "ix_posts_recount",
+        *("recount_at", "id"),
+        sqlite_where=text("recount_at IS NOT NULL"),
+        postgresql_where=text("recount_at IS NOT NULL"),
+    ),
+)
+
+post_versions = Table(
+    "post_versions",  # what a post said before its author changed it
+    metadata,
+    Column("post_id", BigInteger, ForeignKey("posts.id"), primary_key=True),
+    Column("at", Instant, primary_key=True),  # when we saw the change
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+submissions = Table(
+    "submissions",  # what was posted to an inbox under a key of the sender's: the same key, the same answer
+    metadata,
+    Column("source_id", Integer, ForeignKey("sources.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("answer", JSON, nullable=False),
+    Index("ix_submissions_at", "at"),
+    sqlite_with_rowid=False,
 )
 
 story_bands = Table(

@@ -9,8 +9,12 @@ settings  a kind's own settings, checked            hackernews and the other kin
 
 from collections.abc import Mapping
 
-from collectors.base import Collector
+from collectors.base import Collector, Kind
 from collectors.hackernews import HackerNews
+from collectors.inbox import Inbox
 from collectors.rss import Rss
 
 COLLECTORS: Mapping[str, Collector] = {collector.kind: collector for collector in (Rss(), HackerNews())}
+
+STREAMS: Mapping[str, Kind] = {}
+KINDS: Mapping[str, Kind] = {**COLLECTORS, **STREAMS, Inbox.kind: Inbox()}

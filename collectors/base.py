@@ -89,6 +89,10 @@ class Source:
     last_item_at: datetime | None = None
     last_error: str | None = None
     last_error_at: datetime | None = None
+    moved_seen: int = 0
+    moved_to: str | None = None
+    cadence_s: int | None = None
+    overrun_at: datetime | None = None
 
     @property
     def first_run(self) -> bool:
@@ -153,21 +157,26 @@ class Page:
     wait_s: int | None = None
 
 
-class Collector(Protocol):
-    """The code for one kind of source. One file, one line in `COLLECTORS`, one recorded sample."""
+class Kind(Protocol):
+    """What every kind of source is, whether it is asked (`Collector`), followed (a stream) or told (an inbox)."""
 
     kind: str
     knows_authors: bool
     """Many people speak there, and the place knows who they are; a feed's authors are what its publisher says."""
-    requests_per_day: int | None
-    """What the API grants to one key or address; None: it says nothing. Every source of the kind shares it; the setting
-    `requests_per_day`, which `check` must then allow, overrules it."""
 
     def check(self, source: Source) -> None:
         """Raise `ValueError` in words for the operator if this source's url or settings cannot work."""
 
     def namespace(self, source: Source) -> str:
         """Where a post's `id` is unique: `rss:<source slug>` for a feed, `hackernews` for Hacker News as a whole."""
+
+
+class Collector(Kind, Protocol):
+    """The code for one kind of source that is asked. One file, one line in `COLLECTORS`, one recorded sample."""
+
+    requests_per_day: int | None
+    """What the API grants to one key or address; None: it says nothing. Every source of the kind shares it; the setting
+    `requests_per_day`, which `check` must then allow, overrules it."""
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
         """What to ask next. Validators (ETag, Last-Modified) are added by `fetch`."""

@@ -35,7 +35,7 @@ from alerts.base import Channel, Severity
 from app import query
 from app.model import Brand, Origin, Planned, Policy
 from app.settings import InterfaceLanguage, LanguageCode, Settings, TimeZone
-from collectors import COLLECTORS
+from collectors import KINDS
 from collectors.base import Source
 
 QUERY_ERROR = "query"
@@ -207,7 +207,7 @@ class BrandSpec(Spec):
 class SourceSpec(Spec):
     """Where to listen."""
 
-    kind: Annotated[str, AfterValidator(_known(COLLECTORS))] = Field(description="the code that reads it, such as rss")
+    kind: Annotated[str, AfterValidator(_known(KINDS))] = Field(description="the code that reads it, such as rss")
     url: WebAddress | None = Field(default=None, description="what to ask; some kinds know it themselves")
     settings: dict[str, JsonValue] = Field(default_factory=dict, description="the kind's own settings")
     brands: Slugs = Field(default=(), description="slugs of the brands that it is read for; empty means every brand")
@@ -219,7 +219,7 @@ class SourceSpec(Spec):
 
     @model_validator(mode="after")
     def _kind_accepts(self) -> Self:
-        COLLECTORS[self.kind].check(self.to_source("file"))
+        KINDS[self.kind].check(self.to_source("file"))
         return self
 
     def to_source(self, origin: Origin) -> Source:

@@ -8,7 +8,7 @@ from app.model import Brand
 from app.query.fold import words
 from app.storage import Storage
 from app.storage.proof import GraveRow, Told
-from collectors import COLLECTORS
+from collectors import KINDS
 from collectors.base import Source
 
 DAY = timedelta(days=1)
@@ -76,7 +76,7 @@ class Facts:
     @cached_property
     def platforms(self) -> frozenset[str]:
         """Sources where many people speak in one place, and the place knows who they are."""
-        return frozenset(source.slug for source in self._sources if COLLECTORS[source.kind].knows_authors)
+        return frozenset(source.slug for source in self._sources if KINDS[source.kind].knows_authors)
 
     def negatives_between(self, start: datetime, end: datetime) -> list[Told]:
         """The negative stories published in [start, end), with their texts."""

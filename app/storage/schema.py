@@ -11,7 +11,7 @@ from app.storage.records import StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"  # the newest of migrations/versions
+HEAD = "0004"  # the newest of migrations/versions
 FOLDER = Path(__file__).parents[2] / "migrations"
 
 _LOCK = 4715028  # of pg_advisory_xact_lock: one migration at a time

@@ -15,6 +15,7 @@ from app.storage.database import Database
 from app.storage.records import Failure, LeaseLost, QuarantineRow
 from app.storage.sealing import Vault
 from app.tables import quarantine, sources
+from collectors import COLLECTORS
 from collectors.base import Source
 
 _UNREAD: dict[str, Any] = {"etag": None, "last_modified": None, "body_hash": None}  # as if it was never read
@@ -105,6 +106,7 @@ def put(connection: Connection, source: Source, vault: Vault, now: datetime) -> 
         "kind": source.kind,
         "url": source.url,
         "host": host_of(source),
+        "polled": source.kind in COLLECTORS,
         "settings": dict(source.settings),
         "brands": list(source.brands),
         "language": source.language,
@@ -175,6 +177,10 @@ def source_of(row: Row[Any], vault: Vault) -> Source:
         last_item_at=row.last_item_at,
         last_error=row.last_error,
         last_error_at=row.last_error_at,
+        moved_seen=row.moved_seen,
+        moved_to=row.moved_to,
+        cadence_s=row.cadence_s,
+        overrun_at=row.overrun_at,
     )
 
 
@@ -188,6 +194,7 @@ def _due(now: datetime, lease: timedelta, limit: int, per_host: int) -> Any:
     ready = and_(
         or_(sources.c.next_due_at <= now, sources.c.scheduled_at > now + CLOCK_STEP),
         lease_over(sources, now, lease),
+        sources.c.polled,
         sources.c.enabled,
         sources.c.archived_at.is_(None),
         sources.c.state != "disabled",
@@ -235,4 +242,8 @@ def _fresh(now: datetime) -> dict[str, Any]:
         "last_item_at": None,
         "last_error": None,
         "last_error_at": None,
+        "moved_seen": 0,
+        "moved_to": None,
+        "cadence_s": None,
+        "overrun_at": None,
     }
