@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo test check lock format kills real tone bench clean
+.PHONY: run demo test check lock format kills hostile real tone bench clean
 
 run: .venv/run.stamp            ## start Avizor on http://127.0.0.1:8000 (AVIZOR_PORT and the like change it)
 	@exec $(BIN)/avizor serve --init --migrate --apply
@@ -32,6 +32,9 @@ check: .venv/dev.stamp          ## formatting, lint, types, floors, migrations =
 
 kills: .venv/dev.stamp          ## kill -9 of the whole service, 120 times: nothing lost, repeats with the same key
 	$(BIN)/python -m tests.kills --kills 120
+
+hostile: .venv/dev.stamp        ## a publisher that misbehaves in each of 74 ways: what it costs, and how it ends
+	$(BIN)/python -m tests.hostile
 
 SHARED ?= ../shared
 real: .venv/dev.stamp           ## real feeds and recorded answers through the running service; needs data that is not in here
