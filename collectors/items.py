@@ -83,13 +83,27 @@ def whole(item: Item, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST else None
 
 
+def count(item: Item, name: str) -> int | None:
+    """A number of people or of what they did; None where it is not told, or hidden (-1)."""
+    value = whole(item, name)
+    return value if value is not None and value >= 0 else None
+
+
 def identity(item: Item, name: str, limit: int = 200) -> str:
     """An id: a text or a whole number, never empty. Raises `ValueError`."""
     value = item.get(name)
     found = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not found or len(found) > limit:
+    if not found or len(found) > limit or not found.isprintable():
         raise ValueError(f"an item without a usable {name}")
     return found
+
+
+def token(item: Item, name: str, api: str) -> str:
+    """What signing in gave, as it may stand in a header. Raises `CollectError` (`not_<api>`)."""
+    value = text(item, name).strip()
+    if not value or not value.isascii() or not value.isprintable():
+        raise foreign(api, f"no {name}")
+    return value
 
 
 def seconds(item: Item, name: str) -> datetime | None:

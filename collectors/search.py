@@ -9,6 +9,7 @@ fail does not hold up the others. Windows overlap, and a post may answer several
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 
 from collectors.base import CollectError, Post, Source
@@ -16,6 +17,7 @@ from collectors.base import CollectError, Post, Source
 REQUESTS_PER_VISIT = 20
 REQUESTS_PER_TERM = 20
 SEEN_LIMIT = 500
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +81,24 @@ class Walk:
         `further`: this walk, turned to the term's next page, or None where that was its last.
         """
         if further and self.read < REQUESTS_PER_TERM:
-            return further if self.asked < REQUESTS_PER_VISIT else replace(further, left=0, asked=0), False
+            return further if self.asked < REQUESTS_PER_VISIT else further.rested(), False
         done = replace(
             self._begun(terms[(terms.index(self.term) + 1) % len(terms)]),
             marks={**self.marks, self.term: self.newest} if self.newest else self.marks,
             left=self.left - 1,
         )
         if done.left <= 0 or done.asked >= REQUESTS_PER_VISIT:
-            done = replace(done, left=0, asked=0)
+            done = done.rested()
         return done, further is not None
+
+    def since(self, now: datetime, backfill_days: int, overlap_s: int) -> int:
+        """Unix seconds to ask from, where marks are such. A mark beyond `now` came from a date that cannot be."""
+        at = int(now.timestamp())
+        return min(self.mark, at) - overlap_s if self.mark else at - backfill_days * DAY_S
+
+    def rested(self) -> Self:
+        """With the visit at its end, where the API asks not to be asked on; the next visit goes on here."""
+        return replace(self, left=0, asked=0)
 
     def unseen(self, posts: Sequence[Post]) -> tuple[Post, ...]:
         return tuple(post for post in posts if post.id not in self.seen)
@@ -101,6 +112,12 @@ class Walk:
         return replace(self, term=term, page=0, before=0, token="", newest=0, read=0)
 
 
+def span(posts: Sequence[Post]) -> tuple[int, int]:
+    """When the oldest and the youngest of them were published, in Unix seconds; 0 where none of them says."""
+    times = [int(post.published_at.timestamp()) for post in posts if post.published_at]
+    return min(times, default=0), max(times, default=0)
+
+
 def words(source: Source) -> tuple[str, ...]:
     """What to search for: the setting `query` if there is one, else every term of the brands, lower case, once."""
     if query := str(source.settings.get("query", "")).strip():
@@ -112,3 +129,14 @@ def words(source: Source) -> tuple[str, ...]:
 def quoted(term: str) -> str:
     """As a phrase where it is more than one word, or holds anything but letters and digits."""
     return term if term.isalnum() else '"' + term.replace('"', " ").strip() + '"'
+
+
+def together(terms: Sequence[str], between: str, longest: int) -> tuple[str, ...]:
+    """Terms put into one question where an API knows an "or", `between`: as many as fit into `longest` characters."""
+    questions: list[str] = []
+    for term in terms:
+        if questions and len(questions[-1]) + len(between) + len(term) <= longest:
+            questions[-1] += between + term
+        else:
+            questions.append(term)
+    return tuple(questions)

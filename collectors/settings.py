@@ -1,6 +1,7 @@
 """A kind's own settings, checked in words for the operator. What may be set is documented in docs/sources.md."""
 
-from collectors.base import Source
+from collectors.base import CollectError, Source
+from collectors.guard import check_url
 
 
 def only(source: Source, *names: str) -> None:
@@ -40,3 +41,38 @@ def switch(source: Source, name: str, default: bool = False) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"the setting {name} must be true or false")
     return value
+
+
+def secret(source: Source, needed: str) -> str:
+    """The credential, as it may stand in a header. Raises `ValueError` where there is none; `needed` says what it is
+    and who gives it out.
+    """
+    value = (source.secret or "").strip()
+    if not value:
+        raise ValueError(f"{source.kind} needs a secret: {needed}")
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"the secret has a character that no credential has; {source.kind} needs {needed}")
+    return value
+
+
+def credential(source: Source, needed: str) -> str:
+    """The secret of a source that is being asked. Raises `CollectError` (`no_secret`)."""
+    try:
+        return secret(source, needed)
+    except ValueError as error:
+        raise CollectError("no_secret", f"{error}.") from None
+
+
+def session(source: Source) -> str:
+    """What signing in gave. Raises `CollectError` (`not_signed_in`)."""
+    if not source.session:
+        raise CollectError("not_signed_in", f"{source.kind} cannot be asked before it was signed in there.")
+    return source.session
+
+
+def base(source: Source, default: str) -> str:
+    """What the addresses of an API begin with: `source.url`, or its own. Raises `CollectError` (`bad_url`)."""
+    try:
+        return str(check_url((source.url or default).rstrip("/")))
+    except ValueError as error:
+        raise CollectError("bad_url", f"{source.kind} cannot be asked: {error}.") from None
