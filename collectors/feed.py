@@ -22,7 +22,7 @@ from collectors.text import AUTHOR_LIMIT, body, clean, one_line, title
 
 ITEMS_PER_FETCH = 500
 ID_LIMIT = 512
-SAMPLE_LIMIT = 1_000
+SAMPLE_LIMIT = 65_536
 HINT_LIMIT_S = 7 * 24 * 3600
 HTML_TYPES = frozenset(("html", "text/html", "xhtml", "application/xhtml+xml"))
 

@@ -1,6 +1,7 @@
 """One answer from outside: complete, bounded, decoded, or a `CollectError` in words.
 
-    request | slot of its host | stored validators | send | redirect? again, at most 5 | count | decode -> 200 or 304
+    request | its host's turn | stored validators | send | redirect? again, at most 5 | count | decode -> 200 or 304
+                                                         | refused? in the words of its kind
 
 Whatever a publisher does costs at most 20 s, 5 MiB on the wire, 10 MiB decoded and 64 KiB of headers. httpx's own
 limits do not hold this: its timeouts are per read, so a byte a second never trips them, and it decodes stacked gzip
@@ -9,22 +10,31 @@ without a bound (1 KiB became 2 GiB). Addresses are the business of `guard`, bel
 
 import asyncio
 import hashlib
+import logging
 import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from collectors.base import CollectError, Source
+from collectors.base import CollectError, Explains, Source
 from collectors.guard import AddressNotAllowed, AnswerTooLarge, HostNotFound, check_url
 
+log = logging.getLogger(__name__)
+
 VALIDATOR_LIMIT = 1_024
+EXPLANATION_LIMIT = 64 * 1024  # bytes that are kept of a refusal
+EXPLANATION_S = 3.0
+GAP_S = 0.25
+LONGEST_REST_S = 24 * 3600.0
+MOST_TIMES = 1_000  # hosts whose next turn is remembered before those whose turn has come are forgotten
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_FOR_GOOD = frozenset((301, 308))
 _CARRIED = frozenset(
     ("accept", "accept-language", "if-none-match", "if-modified-since")
 )  # to another origin: never a credential
@@ -57,30 +67,65 @@ class Limits:
 LIMITS = Limits()
 
 
+class Refused(CollectError):
+    """The source answered, with a `status` that brings nothing."""
+
+    def __init__(self, error: CollectError, status: int) -> None:
+        super().__init__(error.code, error.message, permanent=error.permanent, retry_after_s=error.retry_after_s)
+        self.status = status
+
+
 class Hosts:
-    """At most `at_once` requests to one host at a time, for the whole process. Waiting costs no connection and no
-    deadline.
+    """At most `at_once` requests to one host at a time, and `gap_s` between the beginnings of two, for the whole
+    process. Waiting costs no connection and no deadline. A host that asked for a rest is not asked by anybody.
     """
 
-    def __init__(self, at_once: int = 2) -> None:
+    def __init__(self, at_once: int = 2, gap_s: float = GAP_S) -> None:
         self._at_once = at_once
+        self._gap_s = gap_s
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._users: dict[str, int] = {}
+        self._next: dict[str, float] = {}  # when each host may be asked again, by the event loop's clock
+        self._rests: dict[str, float] = {}
 
     @asynccontextmanager
     async def slot(self, host: str) -> AsyncIterator[None]:
+        """Raises `CollectError` (`host_resting`) while the host rests."""
         slot = self._slots.setdefault(host, asyncio.Semaphore(self._at_once))
         self._users[host] = self._users.get(host, 0) + 1
         try:
             async with slot:
+                await asyncio.sleep(self._wait_s(host))
+                self._refuse_rest(host)
                 yield
         finally:
             self._users[host] -= 1
             if not self._users[host]:
                 del self._users[host], self._slots[host]
 
+    def rest(self, host: str, for_s: float) -> None:
+        """Nobody asks this host for so many seconds, a day at most."""
+        until = asyncio.get_running_loop().time() + min(for_s, LONGEST_REST_S)
+        self._rests[host] = max(until, self._rests.get(host, 0.0))
 
-HOSTS = Hosts()
+    def _wait_s(self, host: str) -> float:
+        """How long until this request's turn; the next one's is a gap later."""
+        now = asyncio.get_running_loop().time()
+        if len(self._next) > MOST_TIMES:
+            self._next = {name: at for name, at in self._next.items() if at > now}
+        turn = max(now, self._next.get(host, now))
+        self._next[host] = turn + self._gap_s
+        return turn - now
+
+    def _refuse_rest(self, host: str) -> None:
+        left = self._rests.get(host, 0.0) - asyncio.get_running_loop().time()
+        if left > 0:
+            raise CollectError(
+                "host_resting",
+                "This host asked to be asked less often, if by another source: none of its sources is asked meanwhile.",
+                retry_after_s=left,
+            )
+        self._rests.pop(host, None)
 
 
 async def fetch(
@@ -90,16 +135,24 @@ async def fetch(
     *,
     full: bool = False,
     limits: Limits = LIMITS,
-    hosts: Hosts = HOSTS,
+    hosts: Hosts | None = None,
     now: datetime | None = None,
+    explains: Explains | None = None,
 ) -> httpx.Response:
-    """The answer to a GET: status 200 with its whole body, or 304. Its request holds the final URL.
+    """The answer: status 200 with its whole body, or 304. Its request holds the final URL, its history the redirects.
 
-    The source's stored validators go along byte for byte unless `full`. `now` helps to read a Retry-After date when the
-    answer has no date of its own. Raises `CollectError`, whose `retry_after_s` is as the other side gave it, unclamped.
+    The source's stored validators go along byte for byte with a GET unless `full`; what is not a GET is never repeated
+    elsewhere. `hosts` is shared by all that ask; None: nobody else does. `now` helps to read a Retry-After date when
+    the answer has no date of its own, and lets `explains` put a refusal into words.
+
+    Raises `CollectError`; where there was an answer it is a `Refused`. Its `retry_after_s` is as the other side gave
+    it, unclamped; after a 429 the whole host rests for so long.
     """
     url = _checked(str(request.url))
+    hosts = hosts or Hosts()
+    full = full or request.method != "GET"
     headers = [*request.headers.raw, *(() if full else _conditions(source))]
+    hops: list[httpx.Response] = []
     left = limits.deadline_s
     clock = asyncio.get_running_loop().time
     for hop in range(limits.redirects + 1):
@@ -107,14 +160,17 @@ async def fetch(
             started = clock()
             try:
                 async with asyncio.timeout(left):
-                    answer = await _ask(http, _prepared(http, request.method, url, headers), limits)
+                    asked = _prepared(http, request.method, url, headers, request.content)
+                    answer = await _ask(http, asked, limits, explained=explains is not None)
             except TimeoutError:
                 raise CollectError(
                     "timeout", f"The source did not answer completely within {limits.deadline_s:g} s."
                 ) from None
         left -= clock() - started
         if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
-            return _accepted(answer, source, full, now)
+            answer.history = hops
+            return _accepted(answer, source, full, now, explains, hosts)
+        hops.append(answer)
         if hop == limits.redirects:
             break
         target = _redirected(url, answer)
@@ -122,6 +178,12 @@ async def fetch(
             headers = [(name, value) for name, value in headers if name.lower().decode("ascii") in _CARRIED]
         url = target
     raise CollectError("redirects", f"The source redirects more than {limits.redirects} times.")
+
+
+def moved_to(response: httpx.Response) -> str | None:
+    """Where what was asked for stands now, if every redirect on the way said that it is so for good; else None."""
+    hops = response.history
+    return str(response.request.url) if hops and all(hop.status_code in _FOR_GOOD for hop in hops) else None
 
 
 def body_hash(response: httpx.Response) -> bytes:
@@ -142,35 +204,44 @@ def _conditions(source: Source) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _prepared(
-    http: httpx.AsyncClient, method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]]
+    http: httpx.AsyncClient, method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]], content: bytes
 ) -> httpx.Request:
     """With the client's own headers (User-Agent), an encoding that is decoded here, and no cookies."""
     own = [(name, value) for name, value in headers if name.lower() not in (b"host", b"accept-encoding", b"cookie")]
-    request = http.build_request(method, url, headers=[*own, (b"Accept-Encoding", b"gzip, deflate")])
+    request = http.build_request(
+        method, url, content=content or None, headers=[*own, (b"Accept-Encoding", b"gzip, deflate")]
+    )
     request.headers.pop("cookie", None)
     return request
 
 
-async def _ask(http: httpx.AsyncClient, request: httpx.Request, limits: Limits) -> httpx.Response:
-    """One hop. A redirect comes back without its body."""
+async def _ask(http: httpx.AsyncClient, request: httpx.Request, limits: Limits, *, explained: bool) -> httpx.Response:
+    """One hop. A redirect comes back without its body, and so does a refusal unless it is to be `explained`."""
     try:
         answer = await http.send(request, stream=True, follow_redirects=False)
         try:
-            return await _complete(answer, request, limits)
+            return await _complete(answer, request, limits, explained=explained)
         finally:
             await answer.aclose()
     except httpx.HTTPError as error:
-        raise _in_words(error) from error
+        raise in_words(error) from error
 
 
-async def _complete(answer: httpx.Response, request: httpx.Request, limits: Limits) -> httpx.Response:
+async def _complete(
+    answer: httpx.Response, request: httpx.Request, limits: Limits, *, explained: bool
+) -> httpx.Response:
     if sum(len(name) + len(value) + 4 for name, value in answer.headers.raw) > limits.header_bytes:
         raise CollectError("too_large", f"The source sent more than {limits.header_bytes // 1024} KiB of headers.")
     wanted = answer.status_code in (200, 203)
+    body = b""
+    if wanted:
+        body = await _body(answer, limits)
+    elif explained and answer.status_code not in (*_REDIRECTS, 304):
+        body = await _explanation(answer)
     return httpx.Response(
         status_code=200 if wanted else answer.status_code,
         headers=[(name, value) for name, value in answer.headers.raw if name.lower().decode("latin-1") not in _SPENT],
-        content=await _body(answer, limits) if wanted else b"",
+        content=body,
         request=request,
     )
 
@@ -187,6 +258,15 @@ async def _body(answer: httpx.Response, limits: Limits) -> bytes:
             raise _too_large(limits)
         decoder.feed(part)
     return decoder.finish()
+
+
+async def _explanation(answer: httpx.Response) -> bytes:
+    """What comes with a refusal: all of it, or nothing. The status stands, however badly the rest of it comes."""
+    small = Limits(wire_bytes=EXPLANATION_LIMIT, body_bytes=EXPLANATION_LIMIT)
+    with suppress(CollectError, TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(EXPLANATION_S):
+            return await _body(answer, small)
+    return b""
 
 
 class _Decoder:
@@ -281,22 +361,40 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _accepted(answer: httpx.Response, source: Source, full: bool, now: datetime | None) -> httpx.Response:
+def _accepted(
+    answer: httpx.Response, source: Source, full: bool, now: datetime | None, explains: Explains | None, hosts: Hosts
+) -> httpx.Response:
     status = answer.status_code
     conditional = not full and bool(source.etag or source.last_modified)
     if status == 200 or (status == 304 and conditional):
         answer.headers.encoding = "iso-8859-1"
         return answer
+    error = _explained(answer, explains, now) or _plain(answer)
+    if error.retry_after_s is None:
+        error.retry_after_s = _retry_after_s(answer, now)
+    if status == 429 and error.retry_after_s:
+        hosts.rest(answer.request.url.host, error.retry_after_s)
+    raise Refused(error, status)
+
+
+def _explained(answer: httpx.Response, explains: Explains | None, now: datetime | None) -> CollectError | None:
+    if explains is None or now is None:
+        return None
+    try:
+        return explains.refusal(answer, now)
+    except Exception as error:  # noqa: BLE001 - whatever a body made its reader do, the status says enough
+        log.warning("the answer with status %d could not be read: %s", answer.status_code, type(error).__name__)
+        return None
+
+
+def _plain(answer: httpx.Response) -> CollectError:
+    """In the words of the status."""
+    status = answer.status_code
     challenge = answer.headers.get("cf-mitigated", "").lower() == "challenge"
     words = "The source wants a browser (a Cloudflare challenge)." if challenge else _WORDS.get(status)
     if words is None:
         words = "The source has trouble of its own." if status >= 500 else "The source gave an answer that is no use."
-    raise CollectError(
-        f"http_{status}",
-        f"{words} (HTTP {status})",
-        permanent=status == 410,
-        retry_after_s=_retry_after_s(answer, now),
-    )
+    return CollectError(f"http_{status}", f"{words} (HTTP {status})", permanent=status == 410)
 
 
 def _retry_after_s(answer: httpx.Response, now: datetime | None) -> float | None:
@@ -323,7 +421,7 @@ def _validator(response: httpx.Response, name: str) -> str | None:
     return values[-1].decode("latin-1")
 
 
-def _in_words(error: httpx.HTTPError) -> CollectError:
+def in_words(error: httpx.HTTPError) -> CollectError:
     """What went wrong between us and the source, for the operator. Never an address that was resolved."""
     match error:
         case AddressNotAllowed():

@@ -14,7 +14,7 @@ from collectors.text import clean
 
 LATEST = 2**32  # Unix seconds, in 2106: beyond that it is no time
 MOST = 2**53  # beyond that a count is no count
-SAMPLE_LIMIT = 1_000
+SAMPLE_LIMIT = 65_536
 
 Item = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
-from collectors.text import clean
+from collectors.text import AUTHOR_LIMIT, clean
 
 URL_LIMIT = 2_048
 
@@ -36,6 +36,13 @@ def web_link(raw: str | None, base: str) -> str | None:
         return _unmarked(_direct(text if _ABSOLUTE.match(text) else urljoin(base, text)))
     except ValueError:
         return None
+
+
+def handle(name: str, profile: str) -> str | None:
+    """`name@host`: who somebody is everywhere, where each server has names of its own. None without a name."""
+    name = " ".join(clean(name, AUTHOR_LIMIT).split())
+    home = urlsplit(web_link(profile, "") or "").hostname
+    return (f"{name}@{home}" if home and "@" not in name else name) or None
 
 
 def _bare(raw: str | None) -> str:

@@ -1,6 +1,6 @@
 """Reading what strangers sent, in a child process that can be killed.
 
-    source without its secret, answer as plain values | child: clock, memory | Collector.parse -> Page, or CollectError
+    source without its secrets, answer as plain values | child: clock, memory | Collector.parse -> Page, or CollectError
 
 A parser can be made to run for minutes or to eat gigabytes by a feed of a megabyte, and can crash outright; here that
 costs one child. Each child is spawned, imports only this wing, and is used for many answers.
@@ -32,8 +32,8 @@ from typing import Any
 import httpx
 from pebble import ProcessExpired, ProcessPool
 
-from collectors import COLLECTORS
-from collectors.base import CollectError, Page, Source
+from collectors import COLLECTORS, KINDS
+from collectors.base import CollectError, Page, Recounts, Source
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class Refusal:
     code: str
     message: str
     permanent: bool = False
+    retry_after_s: float | None = None
 
 
 class Sandbox:
@@ -93,14 +94,15 @@ class Sandbox:
         if pool is not None:
             self._end(pool)
 
-    async def parse(self, source: Source, response: httpx.Response) -> Page:
-        """`Collector.parse` of the source's kind. Raises `CollectError`: `parse_killed` when it took too much time or
-        memory, `parse_error` when it met what it did not expect.
+    async def parse(self, source: Source, response: httpx.Response, ids: tuple[str, ...] | None = None) -> Page:
+        """`Collector.parse` of the source's kind; with `ids`, `Recounts.recounted`. Raises `CollectError`:
+        `parse_killed` when it took too much time or memory, `parse_error` when it met what it did not expect.
         """
         question = (
-            replace(source, secret=None, settings=dict(source.settings), cursor=dict(source.cursor)),
+            replace(source, secret=None, session=None, settings=dict(source.settings), cursor=dict(source.cursor)),
             Answer.of(response),
             self._timeout_s,
+            ids,
         )
         try:
             outcome = await self._surely_in_child(question)
@@ -111,7 +113,9 @@ class Sandbox:
                 raise self._took_too_long() from None
             raise CollectError("parse_killed", "Reading the answer crashed the child process that did it.") from error
         if isinstance(outcome, Refusal):
-            raise CollectError(outcome.code, outcome.message, permanent=outcome.permanent)
+            raise CollectError(
+                outcome.code, outcome.message, permanent=outcome.permanent, retry_after_s=outcome.retry_after_s
+            )
         if not isinstance(outcome, Page):
             raise TypeError(f"a child gave {type(outcome).__name__}, not a Page")
         return outcome
@@ -191,13 +195,16 @@ def _idle() -> None:
     """Nothing, in the child: its answer says that the child is ready."""
 
 
-def _parse(source: Source, answer: Answer, timeout_s: float) -> Page | Refusal:
+def _parse(source: Source, answer: Answer, timeout_s: float, ids: tuple[str, ...] | None) -> Page | Refusal:
     """In the child."""
     signal.setitimer(signal.ITIMER_REAL, timeout_s)
     try:
+        kind = KINDS[source.kind]
+        if ids is not None and isinstance(kind, Recounts):
+            return kind.recounted(source, ids, answer.response())
         return COLLECTORS[source.kind].parse(source, answer.response())
     except CollectError as error:
-        return Refusal(error.code, error.message, error.permanent)
+        return Refusal(error.code, error.message, error.permanent, error.retry_after_s)
     except MemoryError:
         return Refusal("parse_killed", "Reading the answer took more memory than it may.")
     except Exception as error:  # noqa: BLE001 - whatever a parser meets is the source's trouble, not the service's

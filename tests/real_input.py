@@ -23,11 +23,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
+
 from app.main import make_service
 from app.model import Brand
 from app.settings import Settings
 from app.storage.records import PutBrand, PutSource, StoredPost
-from collectors.base import Source
+from collectors import COLLECTORS
+from collectors.base import Query, Source
 
 
 @contextmanager
@@ -97,6 +100,21 @@ def compare(name: str, stored: Sequence[StoredPost], items: Sequence[dict[str, A
     return found
 
 
+def keyed(api: Path) -> Iterator[tuple[str, int, int]]:
+    """What the kinds with a key read of recorded answers: (name, items recorded, items read)."""
+    tape = json.loads((api / "reddit" / "subreddit_search.json").read_text())
+    answers = [("reddit", "search", tape["interactions"][1]["response"]["body"]["string"])]
+    answers += [("youtube", path.stem, path.read_text()) for path in sorted((api / "youtube").glob("*.json"))]
+    answers.append(("github", "search_issues", (api / "github" / "search_issues.txt").read_text().splitlines()[9]))
+    for kind, name, answer in answers:
+        asked = Source(0, kind, kind, kind, queries=(Query("all", ("the",)),))
+        request = httpx.Request("GET", f"https://api.example/{name}")
+        page = COLLECTORS[kind].parse(asked, httpx.Response(200, content=answer, request=request))
+        told = json.loads(answer)
+        items = told["data"]["children"] if kind == "reddit" else told["items"]
+        yield f"{kind}/{name}", len(items), len(page.posts) + len(page.cursor.get("videos", ()))
+
+
 def plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
@@ -130,7 +148,11 @@ def main() -> None:
             totals = {key: totals.get(key, 0) + value for key, value in found.items()}
         print(f"feeds: {totals}")
         print(f"hackernews: {len(stored['hn'])} stored of {len({hit['objectID'] for hit in hits})} recorded")
-        if totals["stored"] < totals["items"]:
+        lost = totals["stored"] < totals["items"]
+        for name, recorded, read in keyed(data / "api"):
+            print(f"{name}: {read} read of {recorded} recorded")
+            lost |= read < recorded
+        if lost:
             sys.exit("items are missing")
 
 

@@ -6,10 +6,28 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collectors.base import Source, SourceState
-from collectors.due import fresh, health, in_full, learned_interval_s, max_age_s, next_due, retry_due
+from collectors.due import (
+    address,
+    budget_wait_s,
+    cadence_s,
+    counts,
+    fresh,
+    health,
+    in_full,
+    is_quiet,
+    learned_interval_s,
+    max_age_s,
+    moved,
+    next_due,
+    overrun,
+    per_day,
+    ran_over,
+    retry_due,
+)
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DAY_S = 86_400
 SOURCE = Source(
     1,
@@ -59,6 +77,52 @@ def test_it_follows_the_publishers_wish_within_reason(hint_s: int | None, max_ag
 def test_it_asks_at_least_once_a_day_unless_the_operator_wants_less() -> None:
     assert wait_s(next_due(replace(SOURCE, interval_s=20_000), NOW, hint_s=10**6)) == DAY_S
     assert wait_s(next_due(replace(SOURCE, interval_s=2 * DAY_S), NOW)) == 2 * DAY_S
+
+
+def test_what_the_source_said_and_what_its_quota_demands_stand_above_every_wish() -> None:
+    assert wait_s(next_due(SOURCE, NOW, at_least_s=600)) == 900
+    assert wait_s(next_due(SOURCE, NOW, at_least_s=17_280)) == 17_280
+    assert wait_s(next_due(SOURCE, NOW, hint_s=60, at_least_s=3 * DAY_S)) == 3 * DAY_S
+    assert wait_s(next_due(SOURCE, NOW, at_least_s=float("inf"))) == 30 * DAY_S
+    assert wait_s(retry_due(SOURCE, NOW, retry_after_s=10, at_least_s=7200, jitter=1.0)) == 7200
+
+
+# ── quotas ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("requests", "per_day", "sharers", "expected"),
+    [
+        (1, 100, 1, 864),
+        (20, 100, 1, 17_280),
+        (20, 100, 3, 51_840),
+        (1, 100, 0, 864),  # the source that asks is one of them, whatever was counted
+        (1, 86_400, 1, 1),
+        (40, 1, 10**6, 30 * DAY_S),
+    ],
+)
+def test_a_quota_is_spread_over_the_day_and_shared(requests: int, per_day: int, sharers: int, expected: float) -> None:
+    assert budget_wait_s(requests, per_day, sharers) == expected
+
+
+def test_a_day_of_visits_stays_within_the_quota() -> None:
+    sharers, asked = 4, 0
+    due = dict.fromkeys(range(sharers), NOW)
+    now = NOW
+    while now < NOW + DAY:
+        for one, at in due.items():
+            if at <= now:
+                took = 1 + one  # pages
+                asked += took
+                due[one] = next_due(SOURCE, now, at_least_s=budget_wait_s(took, 200, sharers))
+        now += MINUTE
+    assert 150 < asked <= 200 + sharers * 4  # the first visits come before anything is used up
+
+
+def test_the_operators_own_quota_overrules_the_kinds() -> None:
+    limited = replace(SOURCE, settings={"requests_per_day": 40})
+    assert (per_day(SOURCE), per_day(limited)) == (None, 40)
+    assert per_day(replace(SOURCE, kind="inbox")) is None
 
 
 # ── the learned pace ─────────────────────────────────────────────────────────
@@ -186,3 +250,172 @@ def test_silence_begins_by_the_clock_alone() -> None:
     """A service that hangs writes nothing: what was ok an hour ago is silent now."""
     states = [health(SOURCE, NOW + minutes * MINUTE) for minutes in (0, 20, 30, 45)]
     assert states == ["ok", "ok", "late", "silent"]
+
+
+# ── moved for good ───────────────────────────────────────────────────────────
+
+OLD, THERE, ELSEWHERE = "https://correo.example/rss", "https://www.correo.example/rss", "https://otro.example/rss"
+
+
+@pytest.mark.parametrize(
+    ("sightings", "seen", "asked"),
+    [
+        ([THERE, THERE], 2, OLD),
+        ([THERE, THERE, THERE], 3, THERE),
+        ([THERE, THERE, None, THERE], 1, OLD),  # an answer that stands where it was asked for begins anew
+        ([THERE, THERE, ELSEWHERE], 1, OLD),
+        ([THERE, THERE, THERE, None, None], 3, THERE),  # it is asked there, and there is no redirect any more
+        ([THERE, THERE, THERE, ELSEWHERE], 1, OLD),  # and moves on
+        ([None], 0, OLD),
+    ],
+)
+def test_an_address_is_adopted_after_three_sightings_in_a_row(
+    sightings: list[str | None], seen: int, asked: str
+) -> None:
+    source = replace(SOURCE, url=OLD)
+    for to in sightings:
+        source = replace(source, **dict(zip(("moved_seen", "moved_to"), moved(source, to), strict=True)))
+    assert (source.moved_seen, address(source), source.url) == (seen, asked, OLD)
+
+
+# ── cadence, and what is out of it ───────────────────────────────────────────
+
+
+def ages(*hours: float) -> list[datetime]:
+    return [NOW - hour * HOUR for hour in hours]
+
+
+def lived(source: Source, published: list[datetime], every: timedelta) -> Source:
+    """What a source has taught when it was asked `every` so often while this was published."""
+    left, now = sorted(published), min(published)
+    while left:
+        now += every
+        new = [at for at in left if at <= now]
+        left = [at for at in left if at > now]
+        if new:
+            source = replace(source, cadence_s=cadence_s(source, new, now), last_item_at=now)
+    return source
+
+
+def test_the_first_document_teaches_its_cadence() -> None:
+    new = replace(SOURCE, last_item_at=None)
+    assert cadence_s(new, ages(1, 2, 3, 4, 5), NOW) == 3600
+    assert cadence_s(new, [], NOW) is None
+    assert cadence_s(new, ages(0.1, 0.2), NOW) is None, "two items of the last minutes say nothing yet"
+    assert cadence_s(new, ages(48), NOW) == 2 * DAY_S
+    assert cadence_s(new, ages(1, 2, 3, 4, 5, 26_000), NOW) == 3600, "what was pinned three years ago is no gap"
+
+
+def test_a_burst_is_one_thing_that_happened() -> None:
+    """Twenty posts on Monday, and none until the next."""
+    mondays = [NOW + week * 7 * DAY + post * MINUTE for week in range(8) for post in range(20)]
+    weekly = lived(replace(SOURCE, last_item_at=None), mondays, 15 * MINUTE)
+    assert 6 * DAY_S < (weekly.cadence_s or 0) < 8 * DAY_S
+    assert not is_quiet(weekly, max(mondays) + 20 * DAY)
+
+
+def test_a_night_and_a_weekend_are_no_silence() -> None:
+    start = datetime(2026, 11, 2, tzinfo=UTC)  # a Monday
+    hourly = [start + day * DAY + hour * HOUR for day in range(28) if day % 7 < 5 for hour in range(8, 20)]
+    office = lived(replace(SOURCE, last_item_at=None), hourly, 15 * MINUTE)
+    assert not is_quiet(office, max(hourly) + timedelta(hours=61)), "Friday evening to Monday morning"
+    assert is_quiet(office, max(hourly) + 14 * DAY)
+
+
+def test_the_cadence_follows_a_source_that_slows_down() -> None:
+    fast = replace(SOURCE, last_item_at=NOW, cadence_s=600)
+    daily = lived(fast, [NOW + day * DAY for day in range(1, 22)], HOUR)
+    assert 0.9 * DAY_S < (daily.cadence_s or 0) < 1.1 * DAY_S
+
+
+def test_our_own_downtime_is_no_gap_of_the_sources() -> None:
+    """Three days of hourly items that came in at once: the items say when they were written."""
+    before = replace(SOURCE, cadence_s=3600, last_item_at=NOW - 72 * HOUR)
+    assert cadence_s(before, ages(*range(72)), NOW) == 3600
+
+
+def test_dates_that_cannot_be_do_not_break_it() -> None:
+    learned = replace(SOURCE, cadence_s=3600, last_item_at=NOW - HOUR)
+    assert cadence_s(learned, [NOW - 9_000 * DAY, NOW, NOW], NOW) == 3600
+
+
+QUIET = replace(SOURCE, cadence_s=4 * 3600, last_item_at=NOW - 33 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("source", "state", "is_fresh"),
+    [
+        (QUIET, "silent", False),
+        (replace(QUIET, last_item_at=NOW - 31 * HOUR), "ok", True),
+        (replace(QUIET, cadence_s=60, last_item_at=NOW - 23 * HOUR), "ok", True),  # a day is always granted
+        (replace(QUIET, cadence_s=60, last_item_at=NOW - 25 * HOUR), "silent", False),
+        (replace(QUIET, cadence_s=None, last_item_at=NOW - 99 * DAY), "ok", True),  # nothing is known of its habits
+        (replace(QUIET, last_item_at=None), "ok", True),
+        # a search says that there is nothing newer: that is an answer, though a strange one
+        (replace(QUIET, kind="hackernews", cursor={"marks": {}}), "silent", True),
+    ],
+)
+def test_a_source_that_answers_and_brings_nothing_for_long_is_silent(
+    source: Source, state: SourceState, is_fresh: bool
+) -> None:
+    assert (health(source, NOW), fresh(source, NOW)) == (state, is_fresh)
+
+
+INBOX = replace(SOURCE, kind="inbox", last_ok_at=None, next_due_at=NOW - 9 * DAY, created_at=NOW - 9 * DAY)
+
+
+def test_an_inbox_is_well_and_counts_for_nothing() -> None:
+    assert (health(INBOX, NOW), counts(INBOX)) == ("ok", False)
+    assert health(replace(INBOX, enabled=False), NOW) == "disabled"
+    assert (counts(SOURCE), counts(replace(SOURCE, enabled=False))) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("last_ok_at", "state", "is_fresh"),
+    [(NOW - MINUTE, "ok", True), (NOW - 16 * MINUTE, "silent", False), (None, "late", False)],
+)
+def test_a_stream_is_well_while_it_shows_signs_of_life(
+    last_ok_at: datetime | None, state: SourceState, is_fresh: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collectors.due.STREAMS", {"arroyo": None})
+    stream = replace(
+        SOURCE,
+        kind="arroyo",
+        cursor={"time_us": 1},
+        last_ok_at=last_ok_at,
+        created_at=NOW - MINUTE,
+        next_due_at=NOW - HOUR,
+    )
+    assert counts(stream)
+    assert (health(stream, NOW), fresh(stream, NOW)) == (state, is_fresh)
+
+
+# ── a window that ran over ───────────────────────────────────────────────────
+
+ASKED = replace(SOURCE, last_item_at=NOW - 15 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("source", "published", "known", "lost"),
+    [
+        (ASKED, [NOW - 2 * MINUTE, NOW - 9 * MINUTE], False, True),
+        (ASKED, [NOW - 2 * MINUTE, None], False, True),
+        (ASKED, [NOW - 2 * MINUTE, NOW - 9 * MINUTE], True, False),
+        (ASKED, [NOW - 2 * MINUTE, NOW - 16 * MINUTE], False, False),  # renamed, not lost
+        (ASKED, [None, None], False, False),
+        (ASKED, [], False, False),
+        (replace(ASKED, first_ok_at=None), [NOW], False, False),
+        (replace(ASKED, last_item_at=None), [NOW], False, False),
+        (replace(ASKED, cursor={"marks": {}}), [NOW], False, False),  # a search is asked for all that is newer
+    ],
+)
+def test_a_window_without_a_known_item_ran_over(
+    source: Source, published: list[datetime | None], known: bool, lost: bool
+) -> None:
+    assert ran_over(source, published, known=known) == lost
+
+
+def test_a_window_that_ran_over_is_shown_for_a_week() -> None:
+    assert overrun(replace(SOURCE, overrun_at=NOW - 6 * DAY), NOW) == NOW - 6 * DAY
+    assert overrun(replace(SOURCE, overrun_at=NOW - 8 * DAY), NOW) is None
+    assert overrun(SOURCE, NOW) is None

@@ -2,12 +2,14 @@
 
 import asyncio
 import gzip
+import json
 import resource
 import time
 import zlib
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -15,7 +17,7 @@ import pytest
 
 from collectors import guard
 from collectors.base import CollectError, Source
-from collectors.fetch import Hosts, Limits, body_hash, fetch, validators
+from collectors.fetch import Hosts, Limits, Refused, body_hash, fetch, moved_to, validators
 from tests.collectors.loopback import Behaviour, Server, Visitor, client, serving
 
 SOURCE = Source(1, "correo", "Correo", "rss", url="https://correo.example/")
@@ -23,6 +25,7 @@ FEED = b"<rss version='2.0'><channel><title>Correo</title></channel></rss>"
 SHORT = Limits(deadline_s=0.4)
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 MIB = 1024 * 1024
+AT_ONCE = partial(Hosts, gap_s=0)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -40,7 +43,7 @@ def fetched(
     async def work() -> tuple[httpx.Response, Server]:
         async with serving(behaviour) as server, client(server.port) as http:
             asked = httpx.Request("GET", server.url(path), headers=request.headers if request else None)
-            return await fetch(http, asked, source, **kwargs), server
+            return await fetch(http, asked, source, **{"hosts": AT_ONCE(), **kwargs}), server
 
     return asyncio.run(work())
 
@@ -170,6 +173,116 @@ def test_it_passes_on_when_to_come_back(headers: tuple[str, ...], expected: floa
     assert refused(saying("429 Slow down", b"", *headers), now=NOW).retry_after_s == expected
 
 
+# ── a refusal in the words of its kind ───────────────────────────────────────
+
+
+@dataclass
+class Api:
+    """A kind whose refusals are JSON: {"error": ..., "wait": ...}."""
+
+    seen: list[bytes] = field(default_factory=list)
+
+    def refusal(self, response: httpx.Response, now: datetime) -> CollectError | None:
+        self.seen.append(response.content)
+        if not response.content:
+            return None
+        said = json.loads(response.content)
+        return CollectError(said["error"], "The API wants a pause.", retry_after_s=said.get("wait"))
+
+
+THROTTLED = json.dumps({"error": "throttled", "wait": 90}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        ("400 Bad Request", (), THROTTLED),
+        ("429 Slow down", ("Retry-After: 5",), THROTTLED),
+        ("503 X", ("Content-Encoding: gzip",), gzip.compress(THROTTLED)),
+    ],
+)
+def test_a_kind_may_say_what_a_refusal_means(status: str, headers: tuple[str, ...], body: bytes) -> None:
+    error = refused(saying(status, body, *headers), explains=Api(), now=NOW)
+    assert (error.code, error.message, error.retry_after_s) == ("throttled", "The API wants a pause.", 90)
+
+
+def test_where_a_refusal_does_not_say_when_the_header_does() -> None:
+    body = json.dumps({"error": "throttled"}).encode()
+    assert refused(saying("429 X", body, "Retry-After: 5"), explains=Api(), now=NOW).retry_after_s == 5
+
+
+async def dripped_refusal(visitor: Visitor) -> None:
+    await visitor.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 60\r\n\r\n")
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        saying("403 Forbidden", b"{"),
+        saying("403 Forbidden", b"[" * 60_000),
+        saying("403 Forbidden", b'"' + b"x" * 65_536 + b'"'),
+        saying("403 Forbidden", gzip.compress(bytes(10 * MIB)), "Content-Encoding: gzip"),
+        saying("403 Forbidden", b"plain", "Content-Encoding: gzip"),
+        saying("403 Forbidden", gzip.compress(gzip.compress(THROTTLED)), "Content-Encoding: gzip, gzip"),
+        dripped_refusal,
+    ],
+)
+def test_a_refusal_that_cannot_be_read_costs_its_words_only(
+    behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collectors.fetch.EXPLANATION_S", 0.3)
+    api = Api()
+    error = refused(behaviour, explains=api, now=NOW)
+    assert (error.code, error.message) == ("http_403", "The source forbids access. (HTTP 403)")
+    assert all(len(body) <= 65_536 for body in api.seen)
+
+
+def test_a_refusal_says_its_status_whatever_its_code() -> None:
+    error = refused(saying("401 X", THROTTLED), explains=Api(), now=NOW)
+    assert isinstance(error, Refused)
+    assert (error.code, error.status) == ("throttled", 401)
+
+
+# ── a request with a body ────────────────────────────────────────────────────
+
+
+async def echo(visitor: Visitor) -> None:
+    length = int(visitor.header("content-length") or 0)
+    await visitor.answer("200 OK", visitor.head.split(b" ")[0] + b" " + await visitor.reader.readexactly(length))
+
+
+def posted(behaviour: Behaviour, source: Source = SOURCE) -> tuple[httpx.Response, Server]:
+    async def work() -> tuple[httpx.Response, Server]:
+        async with serving(behaviour) as server, client(server.port) as http:
+            request = httpx.Request("POST", server.url("/0"), json={"password": "muy secreto"})
+            return await fetch(http, request, source, hosts=AT_ONCE()), server
+
+    return asyncio.run(work())
+
+
+def test_what_is_posted_arrives_once_and_whole() -> None:
+    answer, server = posted(echo, replace(SOURCE, etag='"1"'))
+    assert answer.content == b'POST {"password":"muy secreto"}'
+    (visitor,) = server.visitors
+    assert visitor.header("content-type") == b"application/json"
+    assert visitor.header("if-none-match") is None
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_what_is_posted_is_never_repeated_elsewhere(status: str) -> None:
+    visitors: list[Visitor] = []
+
+    async def behaviour(visitor: Visitor) -> None:
+        visitors.append(visitor)
+        await visitor.answer(status, b"", "Location: /1")
+
+    with pytest.raises(CollectError) as error:
+        posted(behaviour)
+    assert error.value.code == "redirects"
+    assert len(visitors) == 1
+
+
 # ── redirects ────────────────────────────────────────────────────────────────
 
 
@@ -198,6 +311,28 @@ def test_it_follows_five_redirects_and_no_sixth() -> None:
     error = refused(redirecting("/1", "/2", "/3", "/4", "/5", "/fin"), path="/0")
     assert error.code == "redirects"
     assert refused(redirecting("/0"), path="/0").code == "redirects"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "for_good"),
+    [
+        (("301 Moved",), True),
+        (("301 Moved", "308 Permanent"), True),
+        (("301 Moved", "302 Found"), False),
+        (("307 Temporary", "301 Moved"), False),
+        ((), False),
+    ],
+)
+def test_it_has_moved_for_good_where_every_redirect_says_so(statuses: tuple[str, ...], for_good: bool) -> None:
+    async def behaviour(visitor: Visitor) -> None:
+        step = int(visitor.path.strip("/"))
+        if step < len(statuses):
+            await visitor.answer(statuses[step], b"", f"Location: /{step + 1}")
+        else:
+            await visitor.answer("200 OK", FEED)
+
+    answer, server = fetched(behaviour, path="/0")
+    assert moved_to(answer) == (server.url(f"/{len(statuses)}") if for_good else None)
 
 
 @pytest.mark.parametrize(
@@ -460,7 +595,7 @@ def test_a_host_is_asked_twice_at_once_and_not_more() -> None:
             await visitor.answer("200 OK", FEED)
 
         async with serving(behaviour) as server, client(server.port) as http:
-            hosts = Hosts(at_once=2)
+            hosts = Hosts(at_once=2, gap_s=0)
             requests = [httpx.Request("GET", server.url(f"/{n}")) for n in range(8)]
             answers = await asyncio.gather(*(fetch(http, request, SOURCE, hosts=hosts) for request in requests))
         assert [answer.content for answer in answers] == [FEED] * 8
@@ -470,6 +605,86 @@ def test_a_host_is_asked_twice_at_once_and_not_more() -> None:
     assert most == 2
 
 
+def test_requests_to_one_host_begin_a_gap_apart_and_to_others_at_once() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        hosts = Hosts(at_once=9, gap_s=0.1)
+        began: dict[str, list[float]] = {"a": [], "b": []}
+
+        async def ask(host: str) -> None:
+            async with hosts.slot(host):
+                began[host].append(loop.time())
+
+        start = loop.time()
+        await asyncio.gather(*(ask(host) for host in "aabba"))
+        await ask("a")
+        assert [round(at - start, 1) for at in began["a"]] == [0.0, 0.1, 0.2, 0.3]
+        assert [round(at - start, 1) for at in began["b"]] == [0.0, 0.1]
+
+    run(work)
+
+
+def test_only_hosts_whose_turn_is_yet_to_come_are_remembered() -> None:
+    async def work() -> None:
+        hosts = Hosts(gap_s=0.001)
+        for number in range(3_000):
+            async with hosts.slot(f"h{number}"):
+                pass
+        assert len(hosts._next) <= 1_001
+
+    run(work)
+
+
+def test_a_host_that_asks_for_a_rest_is_left_alone_by_all_its_sources() -> None:
+    async def work() -> None:
+        hosts = AT_ONCE()
+        async with (
+            serving(saying("429 Slow down", b"", "Retry-After: 120")) as tired,
+            serving(saying()) as other,
+            client(tired.port, other.port) as http,
+        ):
+            for code in ("http_429", "host_resting", "host_resting"):
+                with pytest.raises(CollectError) as error:
+                    await fetch(http, httpx.Request("GET", tired.url()), SOURCE, hosts=hosts)
+                assert error.value.code == code
+                assert 118 < (error.value.retry_after_s or 0) <= 120
+            assert tired.connections == 1
+            elsewhere = other.url(host="localhost")
+            assert (await fetch(http, httpx.Request("GET", elsewhere), SOURCE, hosts=hosts)).content == FEED
+
+    run(work)
+
+
+@pytest.mark.parametrize("answer", [saying("429 X"), saying("503 X", b"", "Retry-After: 120"), saying("404 X")])
+def test_only_a_host_that_says_for_how_long_it_is_asked_too_often_rests(answer: Behaviour) -> None:
+    async def work() -> None:
+        hosts = AT_ONCE()
+        async with serving(answer) as server, client(server.port) as http:
+            for _ in range(2):
+                with pytest.raises(Refused):
+                    await fetch(http, httpx.Request("GET", server.url()), SOURCE, hosts=hosts)
+
+    run(work)
+
+
+def test_a_rest_ends_by_itself_and_lasts_a_day_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        hosts = AT_ONCE()
+        now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: now)
+        hosts.rest("a", 10**9)
+        with pytest.raises(CollectError):
+            async with hosts.slot("a"):
+                pass
+        monkeypatch.setattr(loop, "time", lambda: now + 86_401)
+        async with hosts.slot("a"):
+            pass
+        assert hosts._rests == {}
+
+    run(work)
+
+
 def test_waiting_for_a_slow_neighbour_does_not_use_up_the_deadline() -> None:
     async def work() -> None:
         async def behaviour(visitor: Visitor) -> None:
@@ -477,7 +692,7 @@ def test_waiting_for_a_slow_neighbour_does_not_use_up_the_deadline() -> None:
             await visitor.answer("200 OK", FEED)
 
         async with serving(behaviour) as server, client(server.port) as http:
-            hosts = Hosts(at_once=1)
+            hosts = Hosts(at_once=1, gap_s=0)
             requests = [httpx.Request("GET", server.url()) for _ in range(3)]
             answers = await asyncio.gather(
                 *(fetch(http, request, SOURCE, hosts=hosts, limits=SHORT) for request in requests)

@@ -29,6 +29,7 @@ SOURCE = Source(
     "rss",
     url=URL,
     secret="muy secreto",
+    session="muy secreto",
     queries=(Query("lumbre", ("lumbre",)),),
     cursor={"a": 1},
 )
