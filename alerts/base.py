@@ -141,8 +141,8 @@ class Alert:
     """The message about an incident's change, complete in itself. `key` is the same on every try of one delivery.
 
     `incident_id`, `severity` and `dossier` are None for the actions `test` and `system`; `message` is then the whole
-    text. `brand` is the slug, `brand_name` what people call it. `repeat` says that an earlier try may already have
-    arrived.
+    text, a fact a line, and `reason`, if any, the headline of a `system` one. `brand` is the slug, `brand_name` what
+    people call it. `repeat` says that an earlier try may already have arrived.
     """
 
     key: str

@@ -70,7 +70,7 @@ def build(
     dossier = Dossier(
         spike=to_mapping(spike),
         exhibits=tuple(_bounded(exhibit) for exhibit in exhibits[:MAX_EXHIBITS]),
-        coverage=spike.coverage,
+        coverage=spike.coverage if spike.window_coverage is None else spike.window_coverage,
         cause=_cut(cause, MAX_NAME),
         excluded={why: count for why, count in _largest(excluded or {}).items() if count},
         terms=tuple(replace(term, word=_cut(term.word, MAX_WORD)) for term in terms[:MAX_TERMS]),

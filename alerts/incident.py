@@ -125,7 +125,8 @@ def advance(
     """What this verdict changes for the brand and cause, or None.
 
     `incident` is the unresolved incident of this cause, or its newest one, or None; `new_id` is used if one is opened.
-    An incident that a person closed is not opened again by a window that reaches back before that moment.
+    An incident that a person closed is not opened again by a window that reaches back before that moment, unless what
+    was collected before it is left out.
     """
     if incident is not None and (incident.brand_id, incident.cause) != (brand_id, cause):
         raise ValueError(
@@ -175,7 +176,7 @@ def _settled(incident: Incident | None, spike: Spike) -> bool:
         return True
     if incident is None or incident.resolved_at is None or not incident.closed_by_a_person:
         return False
-    return spike.window_start < incident.resolved_at
+    return max(spike.window_start, spike.settled_at or spike.window_start) < incident.resolved_at
 
 
 def _opened(brand_id: int, cause: str, policy_id: int | None, spike: Spike, now: datetime, new_id: str) -> Change:
@@ -249,6 +250,7 @@ def _numbers(code: str, spike: Spike, cause: str) -> dict[str, Any]:
         "code": code,
         "severity": spike.verdict,
         "observed": spike.observed,
+        "unknown": spike.unknown,
         "expected": spike.expected,
         "score": spike.score,
         "window_s": int((spike.window_end - spike.window_start).total_seconds()),

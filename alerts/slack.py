@@ -25,7 +25,7 @@ from alerts.post import Refused, is_web_address, post
 
 # Slack's limits, in characters as sent, escapes included: header 150, section 3000, 10 fields of 2000, context 2000,
 # 50 blocks. The sum is not documented; messages fail near 13,200 (`msg_blocks_too_long`, slackapi/bolt-js#2509).
-MAX_HEADER, MAX_CONTEXT, MAX_FIELDS, MAX_MESSAGE = 150, 2000, 10, 13_000
+MAX_HEADER, MAX_SECTION, MAX_CONTEXT, MAX_FIELDS, MAX_MESSAGE = 150, 3000, 2000, 10, 13_000
 # Ours, well inside them: what a person reads at three in the morning.
 SHOWN, TITLE, TEXT, NAME, LINK = 5, 150, 400, 60, 1000
 FIRST_LINE, SENTENCE = 300, 700
@@ -144,7 +144,7 @@ def _shown(alert: Alert) -> int:
 def _blocks(alert: Alert, exhibits: Sequence[Exhibit]) -> Iterator[dict[str, Any]]:
     yield _header(alert)
     if facts := [quoted(fact, SENTENCE) for fact in prose.facts(alert)]:
-        yield _section("\n".join([f"*{facts[0]}*", *facts[1:]]))
+        yield from map(_section, _joined([f"*{facts[0]}*", *facts[1:]]))
     if alert.severity == "notice":
         yield from (_section(_exhibit(exhibit, alert)) for exhibit in exhibits)
     else:
@@ -195,6 +195,18 @@ def _exhibit(exhibit: Exhibit, alert: Alert) -> str:
     if hurt := prose.words_that_hurt(exhibit, tongue):
         lines.append(quoted(hurt, TITLE))
     return "\n".join(lines)
+
+
+def _joined(lines: Sequence[str]) -> Iterator[str]:
+    """The lines, as many in one text as a section holds."""
+    text = lines[0]
+    for line in lines[1:]:
+        if len(text) + 1 + len(line) > MAX_SECTION:
+            yield text
+            text = line
+        else:
+            text += f"\n{line}"
+    yield text
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -70,10 +70,13 @@ class Spike:
     `volume_score` is the same for the count alone. `threshold` is the score of a warning, `critical_threshold` of a
     critical one. `samples` are the same window of earlier days.
 
-    `reason` is a stable word for why this verdict: `negative_spike`, `volume_surge`, `grave_term`, `wide_spread`,
+    `reason` is a stable word for why this verdict: `negative_spike`, `volume_surge`, `unknown_surge` (its chances and
+    scores are those of the stories as if as many had a tone as usual), `grave_term`, `wide_spread`, `many_authors`,
     `silence`; `usual`, `few_voices` and `new_source` (an alarm but for stories that do not count), `poor_coverage`,
-    `short_history`, `no_bins`. Shares and coverage are in 0..1. `history_h` is how many covered hours the brand has.
-    `subject` is the grave term or the story's id, where the verdict is about one.
+    `unknown_tones` (most is of unknown tone), `short_history`, `no_bins`. Shares and coverage are in 0..1: `coverage`
+    is that of the last half hour, which says whether there can be a verdict, `window_coverage` the mean of the window.
+    `history_h` is how many covered hours the brand has. `subject` is the grave term or the story's id, where the
+    verdict is about one. `settled_at`: an incident of this cause ended then; only what was collected since counts.
     """
 
     rule: str
@@ -101,6 +104,8 @@ class Spike:
     band: tuple[float, float] | None = None
     volume_score: float | None = None
     subject: str | None = None
+    settled_at: datetime | None = None
+    window_coverage: float | None = None
 
 
 ALARMS: frozenset[Verdict] = frozenset({"notice", "warning", "critical"})
@@ -113,6 +118,7 @@ def to_mapping(spike: Spike) -> dict[str, Any]:
     """The verdict as plain JSON values, times in ISO 8601 with Z. `from_mapping` gives the equal `Spike` back."""
     mapping = asdict(spike)
     mapping["window_start"], mapping["window_end"] = _iso(spike.window_start), _iso(spike.window_end)
+    mapping["settled_at"] = None if spike.settled_at is None else _iso(spike.settled_at)
     mapping["samples"] = [{**asdict(sample), "start": _iso(sample.start)} for sample in spike.samples]
     mapping["band"] = None if spike.band is None else list(spike.band)
     return mapping
@@ -128,8 +134,9 @@ def from_mapping(mapping: Mapping[str, Any]) -> Spike:
             Sample(**{**_known(Sample, sample), "start": _time(sample["start"])}) for sample in mapping["samples"]
         )
         times = {name: _time(mapping[name]) for name in ("window_start", "window_end")}
-        band = mapping.get("band")
+        band, settled_at = mapping.get("band"), mapping.get("settled_at")
         values = {**_known(Spike, mapping), **times, "samples": samples, "band": None if band is None else tuple(band)}
+        values["settled_at"] = None if settled_at is None else _time(settled_at)
         spike = Spike(**values)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a spike: {error}") from error

@@ -90,7 +90,9 @@ STOP_WORDS: dict[str, frozenset[str]] = {
 }
 # What a link or a forward leaves behind when a text is cut into words.
 _OF_THE_WEB = frozenset(("amp", "com", "href", "html", "http", "https", "nbsp", "pic", "rt", "utm", "via", "www"))
-SAY_NOTHING = frozenset[str]().union(*STOP_WORDS.values(), _OF_THE_WEB)
+SEAM = "|"
+"""Between two texts of one story: no word, and neighbours of none."""
+SAY_NOTHING = frozenset[str]().union(*STOP_WORDS.values(), _OF_THE_WEB, (SEAM,))
 
 
 def over_represented(

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from math import expm1, log10
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts.detect.baseline import Local, usual
 from alerts.detect.policy import Dial
@@ -21,7 +22,7 @@ from alerts.detect.scan import judge
 from alerts.detect.score import NEVER
 from alerts.detect.state import Floats, States, from_bytes
 from alerts.detect.tails import log_tail
-from alerts.detect.tuning import DEFAULT_TUNING, HOUR_S, HOURS
+from alerts.detect.tuning import DAY_S, DEFAULT_TUNING, HOUR_S, HOURS, WEEKDAYS
 from alerts.detect.verdict import COVERED, band
 from alerts.spike import BIN_S, BINS_PER_DAY, BINS_PER_HOUR, Spike, Verdict
 
@@ -30,6 +31,8 @@ WINDOWS_H = (3, 6, 12, 24)
 FEW = 0.1
 """So much of the usual is still silence."""
 DUE = 10.0
+QUARTER_S = 900
+THURSDAY = 3  # the day of 1970-01-01, counted from Monday
 """Where less is usual, silence says nothing."""
 
 
@@ -113,15 +116,28 @@ def _lived(states: States, last: int, zone: tzinfo) -> Floats:
     own_hours = np.where(hour_due > 0, hour_seen / np.maximum(hour_due, 1e-9), 0.0)
     own_days = np.where(day_due > 0, day_seen / np.maximum(day_due, 1e-9), 0.0)
     end = datetime.fromtimestamp((last + 1) * BIN_S, UTC)
-    clocks = [(end - timedelta(seconds=(age + 0.5) * BIN_S)).astimezone(zone) for age in range(BINS_PER_DAY)]
-    weekday = np.array([clock.weekday() for clock in clocks])
-    hour = np.array([clock.hour + clock.minute / 60 + clock.second / 3600 for clock in clocks])
+    weekday, hour = _clocks(end, zone)
     before = np.floor(hour - 0.5)
     part, first = hour - 0.5 - before, before.astype(np.intp) % HOURS
     between = (1 - part) * hours[first] + part * hours[(first + 1) % HOURS]  # as the baseline had it
     by_hour = np.minimum(1.0, own_hours[hour.astype(np.intp)] / between)
     found: Floats = by_hour * np.minimum(1.0, own_days[weekday] / days[weekday])
     return found
+
+
+def _clocks(end: datetime, zone: tzinfo) -> tuple[NDArray[np.intp], Floats]:
+    """Weekday and hour (0..24) in the middle of each bin of the last day, newest first.
+
+    A zone's offset changes on the quarter of an hour, if at all: of each quarter one bin is asked.
+    """
+    middles = end.timestamp() - (np.arange(BINS_PER_DAY) + 0.5) * BIN_S
+    quarters, of = np.unique(middles // QUARTER_S, return_inverse=True)
+    asked = (datetime.fromtimestamp(quarter * QUARTER_S, zone) for quarter in quarters.tolist())
+    offset = np.array([(clock.utcoffset() or timedelta()).total_seconds() for clock in asked])
+    local = middles + offset[of]
+    weekday = ((local // DAY_S + THURSDAY) % WEEKDAYS).astype(np.intp)
+    hour: Floats = local // HOUR_S % HOURS + local // 60 % 60 / 60 + local % 60 / HOUR_S
+    return weekday, hour
 
 
 def _tested(window: _Window) -> _Window:

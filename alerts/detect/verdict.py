@@ -125,8 +125,6 @@ def detect(
     now: datetime,
     dial: Dial,
     zone: tzinfo = UTC,
-    *,
-    min_coverage: float = COVERED,
 ) -> Judgement:
     """Judge the bins that closed since the last time."""
     states = _remembered(memory, volume, now)
@@ -153,7 +151,7 @@ def detect(
         at = Local.of(int(states["bin"][0]), DEFAULT_TUNING, (zone,))
         states = take(states, [0])
         scan = judge(states, usual(states, at, np.ones(1)), arrived)
-    return Judgement(_spike(states, scan, volume, first, dial, min_coverage), kept)
+    return Judgement(_spike(states, scan, volume, first, dial), kept)
 
 
 def _remembered(memory: bytes | None, volume: Volume, now: datetime) -> States:
@@ -186,7 +184,7 @@ def _teach(states: States, volume: Volume, first: int, closed: int, zone: tzinfo
     return first + watched - 1
 
 
-def _spike(states: States, scan: Scan, volume: Volume, first: int, dial: Dial, min_coverage: float) -> Spike:
+def _spike(states: States, scan: Scan, volume: Volume, first: int, dial: Dial) -> Spike:
     tuning = states.tuning
     score, volume_score = float(scan.score[0]), float(scan.volume_score[0])
     severity = dial.severity(score, volume_score)
@@ -199,6 +197,7 @@ def _spike(states: States, scan: Scan, volume: Volume, first: int, dial: Dial, m
     expected, given = float(scan.by_usual.mean[row, 0]), float(scan.by_given.mean[row, 0])
     covered = volume.coverage[max(0, end - tuning.windows[1] - first) : max(0, end - first)]
     coverage = sum(covered) / tuning.windows[1]
+    window_covered = volume.coverage[bins]
     doubt = float(scan.usual.doubt[0])
     spread = float(scan.by_usual.dispersion[row, 0]) + doubt
     by_count = _tail(observed, expected, spread)
@@ -227,12 +226,13 @@ def _spike(states: States, scan: Scan, volume: Volume, first: int, dial: Dial, m
         history_h=float(states["covered"][0]) / tuning.bins_per_hour,
         band=band(expected, spread),
         volume_score=volume_score,
+        window_coverage=sum(window_covered) / length,
     )
     if spike.history_h < tuning.learn_h:
         return replace(spike, verdict="learning", reason="short_history")
     if severity != "calm":
         return replace(spike, reason="volume_surge" if rule else "negative_spike")
-    if coverage < min_coverage:
+    if coverage < COVERED:
         return replace(spike, verdict="not_evaluated", reason="poor_coverage")
     return spike
 

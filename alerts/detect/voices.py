@@ -8,7 +8,7 @@ a loud day, hides none.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -20,6 +20,8 @@ Why = Literal["same_author", "one_site", "new_source", "settled", "other_crisis"
 AT_LEAST = 2
 """So many stories of a site count, however few the other sites bring: fewer than any alarm needs."""
 MOST = 0.5
+MOST_OF_TWO = 2 / 3
+"""What two sites bring together is confirmed by half as much from elsewhere."""
 HABIT = 0.25
 """A site may bring so much more than its usual share before it is capped."""
 
@@ -77,21 +79,24 @@ def excess(
 
     `usual_sites` is each site's share of the brand's stories, 0..1, of the time before the window (28 days);
     `new_sources` are those that came in less than a day ago; `platforms` are sources where many people speak in one
-    place that knows who they are (elsewhere an author is what the site says). In this order:
+    place that knows who they are (elsewhere an author is what the site says), and those that the operator vouches for.
+    In this order:
 
     * new_source: what they bring was said before too, only that nobody listened.
-    * same_author: of a person's stories on a site only the first of each label counts.
+    * same_author: of a person's stories only the first of each label counts. One name is one person, on whatever sites
+      it stands; on platforms it is one person there.
     * one_site: a site brings at most as much as all others together, and 2 in any case. Where the brand is talked
       about anyway it may bring its usual share and a quarter more of all that counts; from three quarters on there is
       no cap, and on platforms there is none. The newest beyond it do not count. Negative stories, those of other
-      tones, and those of unknown tone are capped each for themselves. Subdomains are one site.
+      tones, and those of unknown tone are capped each for themselves. Subdomains are one site. The two loudest sites
+      together bring at most twice what all others do, or what is usual for both, and a quarter more for each.
     """
     left: list[Said] = []
     excluded: list[Excluded] = []
     authors: set[tuple[str, str, str]] = set()
     for story in sorted(said, key=lambda story: (story.at, story.post_id)):
         author = _person(story)
-        who = (_place(story), author or "", story.label)
+        who = (_place(story) if story.source in platforms else "", author or "", story.label)
         if story.source in new_sources:
             excluded.append(_excluded(story, "new_source"))
         elif author and who in authors:
@@ -152,19 +157,33 @@ def _excluded(story: Said, why: Why) -> Excluded:
     return Excluded(story.post_id, story.at, story.label, why)
 
 
-def _beyond(stories: Sequence[Said], usual_sites: Mapping[str, float], platforms: Collection[str]) -> Iterable[Said]:
-    """Only a site with more than half of all stories can be beyond its cap, so at most one is."""
-    capped = [story for story in stories if story.source not in platforms]
-    if not capped:
-        return ()
-    site, count = Counter(map(_place, capped)).most_common(1)[0]
-    usual = sum(share for name, share in usual_sites.items() if _domain(name) == site)
-    part = max(MOST, usual + HABIT)
-    if part >= 1:
-        return ()
+def _beyond(stories: Sequence[Said], usual_sites: Mapping[str, float], platforms: Collection[str]) -> list[Said]:
+    """What the loudest site, then the two loudest ones, bring beyond what is believed of them."""
+    beyond: list[Said] = []
+    for sites, most in ((1, MOST), (2, MOST_OF_TWO)):
+        left = [story for story in stories if story not in beyond]
+        beyond += _beyond_of(sites, most, left, usual_sites, platforms)
+    return beyond
+
+
+def _beyond_of(
+    sites: int, most: float, stories: Sequence[Said], usual_sites: Mapping[str, float], platforms: Collection[str]
+) -> list[Said]:
+    """The newest stories of the so many loudest sites, of each those beyond one and the same number."""
+    by_site: defaultdict[str, list[Said]] = defaultdict(list)
+    for story in stories:
+        if story.source not in platforms:
+            by_site[_place(story)].append(story)
+    loudest = sorted(by_site, key=lambda site: -len(by_site[site]))[:sites]
+    usual = sum(share for name, share in usual_sites.items() if _domain(name) in loudest)
+    part = max(most, usual + HABIT * sites)
+    if len(loudest) < sites or part >= 1:
+        return []
+    counts = [len(by_site[site]) for site in loudest]
     # x of x + others is `part`; the little more keeps 2/3 of 9 from becoming 5.999.
-    most = max(AT_LEAST, int(part / (1 - part) * (len(stories) - count) + 1e-9))
-    return [story for story in capped if _place(story) == site][most:]
+    believed = max(AT_LEAST + sites - 1, int(part / (1 - part) * (len(stories) - sum(counts)) + 1e-9))
+    each = next(each for each in range(max(counts), -1, -1) if sum(min(each, count) for count in counts) <= believed)
+    return [story for site in loudest for story in by_site[site][each:]]
 
 
 def _less(counts: Sequence[int], by_bin: Mapping[int, int]) -> list[int]:

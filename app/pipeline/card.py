@@ -26,7 +26,7 @@ NIGHT_BEGINS, NIGHT_ENDS = 22, 8  # o'clock, where the brand is
 WEEK = timedelta(weeks=1)
 STRICTEST = Dial(0.001).warning
 FEWEST = 2  # noise incidents that a proposal drops, at least: one would be chance
-BY_COUNT = frozenset({"negative_spike", "volume_surge"})  # reasons of verdicts that the dial decides
+BY_COUNT = frozenset({"negative_spike", "volume_surge", "unknown_surge"})  # reasons of verdicts that the dial decides
 
 Word = Literal["useful", "noise"]
 

@@ -19,6 +19,8 @@ from alerts.detect.grave import Grave, judge_grave
 from alerts.detect.policy import Dial
 from alerts.detect.silence import silence
 from alerts.detect.spread import judge_spread
+from alerts.detect.untold import UNTOLD, as_usual, is_unusual, outweighs
+from alerts.detect.untold import told as with_unknown
 from alerts.detect.verdict import detect
 from alerts.detect.voices import Excluded, Said, Why, excess, forgotten, without
 from alerts.incident import MAIN, Incident, is_calm, is_crisis
@@ -102,33 +104,48 @@ class _Bench:
         self._now = now
         self._zone = ZoneInfo(facts.brand.time_zone)
         found = detect(memory, volume, now, dial, self._zone)
-        self._plain = found.spike
         self.memory = found.memory
+        self._plain = self._with_unknown(found.spike, volume)
+
+    def _detected(self, volume: Volume) -> Spike:
+        return detect(self._before, volume, self._now, self._dial, self._zone).spike
+
+    def _with_unknown(self, spike: Spike, volume: Volume, cause: str = MAIN) -> Spike:
+        """Much of unknown tone is no calm. It may be a surge of the brand; it is no sign of a second crisis."""
+        if not outweighs(spike, volume) or not is_unusual(spike, volume, self._facts.usually_unknown):
+            return spike
+        if cause != MAIN or not spike.usual_share:
+            return replace(spike, verdict="not_evaluated", reason="unknown_tones")
+        filled = as_usual(volume, self._facts.usually_unknown, spike.usual_share)
+        return with_unknown(spike, self._detected(filled.volume), filled, self._dial)
 
     def without(self, cause: str, excluded: Sequence[Excluded]) -> Signal:
         """The verdict on the counts without some stories."""
         if not excluded:
             return Signal(cause, self._plain)
-        spike = detect(self._before, without(self._volume, excluded), self._now, self._dial, self._zone).spike
+        left = without(self._volume, excluded)
+        spike = self._with_unknown(self._detected(left), left, cause)
         spike = _said_why(self._plain, spike, excluded)
         settled = self._settled(cause)
         if settled is not None and any(one.why == "settled" for one in excluded):
-            spike = replace(spike, window_start=min(max(spike.window_start, settled), spike.window_end))
+            spike = replace(spike, settled_at=settled)
         return Signal(cause, spike, tuple(excluded))
 
     def counted(self) -> Signal:
         """The brand's own verdict. Who may count is asked where there is an alarm, or where one may be drowned."""
         chance = self._plain.probability
         drowned = chance is not None and chance < DROWNED and self._plain.observed >= self._plain.minimum
-        if self._plain.verdict not in ALARMS and not drowned:
+        untold = self._plain.reason in UNTOLD
+        if self._plain.verdict not in ALARMS and not drowned and not untold:
             return Signal(MAIN, self._plain)
         settled = self._settled(MAIN)
+        said = [told for told in self._facts.said if untold or told.label != "unknown"]
         excluded = [
             Excluded(told.post_id, told.published_at, told.label, "settled")
-            for told in self._facts.said
+            for told in said
             if settled is not None and told.fetched_at < settled
         ]
-        left = [_said(told) for told in self._facts.said if settled is None or told.fetched_at >= settled]
+        left = [_said(told) for told in said if settled is None or told.fetched_at >= settled]
         facts = self._facts
         excluded += excess(left, facts.site_shares, facts.new_sources, facts.platforms)
         return self.without(MAIN, [*excluded, *self._about_others(excluded)])
@@ -146,7 +163,7 @@ class _Bench:
         if span >= DAY:
             return signal
         lately = forgotten(without(self._volume, signal.excluded), self._facts.through - span)
-        spike = detect(self._before, lately, self._now, self._dial, self._zone).spike
+        spike = self._with_unknown(self._detected(lately), lately, signal.cause)
         return replace(signal, spike=spike) if is_calm(spike, self._dial, signal.cause) else signal
 
     # ── a crisis inside a crisis ─────────────────────────────────────────────
@@ -169,13 +186,14 @@ class _Bench:
         there = {one.post_id for one in told}
         first = [*known, *(one for one in self._opening if one.post_id not in there)]
         signal = self.without(MAIN, [*main.excluded, *_excluded(known, "other_crisis")])
-        if signal.spike.verdict not in ALARMS:
+        if signal.spike.verdict not in ALARMS or signal.spike.reason in UNTOLD:
             return
         found = second(
             [self._facts.tokens(one) for one in rest],
             [self._facts.tokens(one) for one in first],
             self._facts.background,
             self._facts.own_words,
+            **self._times(rest, first, running),
         )
         if found is None or found.name in running:
             return
@@ -195,6 +213,13 @@ class _Bench:
             return rest
         # Many complaints about many things: what came after the page may still have a subject of its own.
         return [one for one in rest if one.published_at >= self._open[MAIN].opened_at]
+
+    @staticmethod
+    def _times(rest: Sequence[Told], first: Sequence[Told], running: Mapping[str, Cause]) -> dict[str, list[datetime]]:
+        """When they were told: it says nothing where the rest is the rest because it came late."""
+        if not running[MAIN].terms:
+            return {}
+        return {"rest_at": [one.published_at for one in rest], "known_at": [one.published_at for one in first]}
 
     @cached_property
     def _running(self) -> Mapping[str, Cause]:
@@ -245,18 +270,16 @@ class _Bench:
 
     def grave(self, main: Signal) -> Iterator[Signal]:
         """Somebody says something grave, and that is news for this brand."""
-        rows = [row for row in self._facts.grave if row.source not in self._facts.new_sources]
+        new = self._facts.new_sources
+        beside = self._facts.told_beside([row.story_id for row in self._facts.grave if row.source in new])
+        rows = [row for row in self._facts.grave if row.source not in new or row.story_id in beside]
         lately = {term for row in rows if row.published_at >= self._facts.through - DAY for term in row.terms}
         open_terms = {cause.removeprefix(f"{GRAVE}:") for cause in self._open if cause.startswith(f"{GRAVE}:")}
         found = [self._grave_signal(term, rows, main) for term in sorted(lately | open_terms)]
         told: set[int] = set()
         # One story with five grave words is one incident: of the one that runs, else of the rarest word.
         for signal in sorted(found, key=lambda one: (one.spike.subject not in open_terms, -one.spike.score, one.cause)):
-            mine = {
-                row.post_id
-                for row in rows
-                if signal.spike.subject in row.terms and row.published_at >= signal.spike.window_start
-            }
+            mine = {row.post_id for row in rows if signal.spike.subject in row.terms and is_told(row, signal.spike)}
             if signal.spike.subject not in open_terms and mine <= told:
                 continue
             if signal.spike.verdict in ALARMS:
@@ -274,8 +297,9 @@ class _Bench:
         ]
         days = max(1.0, main.spike.history_h / 24)
         spike = judge_grave(term, heard, through, days, self._dial, told=settled is not None)
-        start = spike.window_start if settled is None else max(spike.window_start, settled)
-        return Signal(cause, replace(spike, coverage=main.spike.coverage, window_start=start))
+        return Signal(
+            cause, replace(spike, coverage=main.spike.coverage, window_coverage=self._heard_today, settled_at=settled)
+        )
 
     def spread(self) -> Iterator[Signal]:
         """One text stands on many sites: it counts once, and is told of."""
@@ -288,13 +312,24 @@ class _Bench:
             story = self._facts.story(story_id)
             label = "unknown" if story is None else story.label
             spike = judge_spread(story_id, label, self._facts.copies(story_id), self._facts.through)
-            yield Signal(cause, replace(spike, coverage=self._plain.coverage))
+            yield Signal(cause, replace(spike, coverage=self._plain.coverage, window_coverage=self._heard_today))
+
+    @property
+    def _heard_today(self) -> float:
+        """The mean coverage of the last day."""
+        return sum(self._volume.coverage[-BINS_PER_DAY:]) / BINS_PER_DAY
 
     def _settled(self, cause: str) -> datetime | None:
         """When the last incident of this cause ended: what was said before has been told."""
         ends = [one.resolved_at for one in self._incidents if one.cause == cause]
         closed = [end for end in ends if end is not None and end <= self._now]  # a clock that was set back
         return max(closed, default=None)
+
+
+def is_told(row: GraveRow, spike: Spike) -> bool:
+    """It is of the window, and was not settled before."""
+    since = spike.settled_at
+    return row.published_at >= spike.window_start and (since is None or row.fetched_at >= since)
 
 
 def _said(told: Told) -> Said:

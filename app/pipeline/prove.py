@@ -15,7 +15,7 @@ from alerts.spike import BIN_S, Spike
 from alerts.terms import over_represented
 from app.model import Mention, Policy
 from app.pipeline.facts import Facts
-from app.pipeline.judge import GRAVE, SILENCE, SPREAD, Signal
+from app.pipeline.judge import GRAVE, SILENCE, SPREAD, Signal, is_told
 from app.pipeline.volumes import on_grid, volume_of
 from app.storage import Storage
 from app.storage.proof import GraveRow, Told
@@ -36,9 +36,10 @@ def prove(storage: Storage, facts: Facts, signal: Signal, policy: Policy, now: d
         saying = {one.post_id for one in voices}
         negatives = [one for one in negatives if one.post_id in saying]
     first = _first(storage, facts, signal, negatives)
+    top = storage.mentions.top_negative(*window, EXHIBITS + len(out))
     return dossier.build(
         spike,
-        _exhibits(storage, facts, signal, out),
+        _exhibits(storage, facts, signal, [one for one in top if one[0].post_id not in out]),
         storage.mentions.summary(*window),
         cause=signal.cause,
         policy=policy_of(policy),
@@ -48,7 +49,7 @@ def prove(storage: Storage, facts: Facts, signal: Signal, policy: Policy, now: d
         first=first,
         authors=len({(one.site, one.author) for one in voices if one.author}),
         sites=len({one.site or one.source for one in voices}),
-        spread=_spread(storage, facts, signal),
+        spread=_spread(facts, signal, top[:EXHIBITS]),
         subject=signal.subject,
         events=[event.name for event in brand.events if event.since <= spike.window_end <= event.until],
     )
@@ -56,8 +57,8 @@ def prove(storage: Storage, facts: Facts, signal: Signal, policy: Policy, now: d
 
 def _saying(facts: Facts, signal: Signal) -> list[GraveRow]:
     """The stories of the window that say the grave word."""
-    term, start = signal.cause.partition(":")[2], signal.spike.window_start
-    return [row for row in facts.grave if term in row.terms and row.published_at >= start]
+    term = signal.cause.partition(":")[2]
+    return [row for row in facts.grave if term in row.terms and is_told(row, signal.spike)]
 
 
 def policy_of(policy: Policy) -> dict[str, Any]:
@@ -89,10 +90,10 @@ def _terms(facts: Facts, negatives: Sequence[Told]) -> tuple[Term, ...]:
     return over_represented(here, facts.background, leave_out=facts.own_words) if here else ()
 
 
-def _exhibits(storage: Storage, facts: Facts, signal: Signal, out: set[int]) -> list[Exhibit]:
+def _exhibits(storage: Storage, facts: Facts, signal: Signal, top: Sequence[tuple[Mention, int]]) -> list[Exhibit]:
     """The stories that show it best."""
     kind, _, subject = signal.cause.partition(":")
-    brand, spike = facts.brand, signal.spike
+    brand = facts.brand
     if kind == SILENCE:
         return []
     if kind == SPREAD:
@@ -101,37 +102,31 @@ def _exhibits(storage: Storage, facts: Facts, signal: Signal, out: set[int]) -> 
     if kind == GRAVE:
         rows = _saying(facts, signal)
         mentions = [storage.mentions.get(brand.slug, row.post_id) for row in rows[-EXHIBITS:]]
-        return [exhibit(mention, 0) for mention in mentions if mention]
-    top = storage.mentions.top_negative(brand.id, spike.window_start, spike.window_end, EXHIBITS + len(out))
-    return [exhibit(mention, copies) for mention, copies in top if mention.post_id not in out][:EXHIBITS]
+        return [exhibit(mention, 0) for mention in mentions if mention and not mention.withdrawn_at]
+    shown = [(mention, copies) for mention, copies in top if not mention.withdrawn_at]
+    return [exhibit(mention, copies) for mention, copies in shown[:EXHIBITS]]
 
 
 def _first(storage: Storage, facts: Facts, signal: Signal, negatives: Sequence[Told]) -> First | None:
     kind, _, subject = signal.cause.partition(":")
-    told: Told | None = min(negatives, key=lambda one: (one.published_at, one.post_id), default=None)
+    stories = [one.story_id for one in negatives]
     if kind == SPREAD:
-        told = facts.story(int(subject))
+        stories = [int(subject)]
     elif kind == GRAVE:
-        rows = _saying(facts, signal)
-        found = storage.mentions.get(facts.brand.slug, rows[0].post_id) if rows else None
-        told = facts.story(found.story_id) if found else None
-    if told is None or kind == SILENCE:
+        stories = [row.story_id for row in _saying(facts, signal)]
+    told = None if kind == SILENCE else facts.first_told(stories)
+    if told is None:
         return None
     mention = storage.mentions.get(facts.brand.slug, told.post_id)
     url = mention.url if mention else None
     return First(told.source, told.site, told.author, told.published_at, told.fetched_at, url)
 
 
-def _spread(storage: Storage, facts: Facts, signal: Signal) -> int:
+def _spread(facts: Facts, signal: Signal, top: Sequence[tuple[Mention, int]]) -> int:
     """On how many sites the most copied of the negative stories stands, as far as the last day goes."""
     kind, _, subject = signal.cause.partition(":")
-    if kind == SPREAD:
-        stories = [int(subject)]
-    else:
-        spike = signal.spike
-        top = storage.mentions.top_negative(facts.brand.id, spike.window_start, spike.window_end, EXHIBITS)
-        stories = [mention.story_id for mention, copies in top if copies]
-    return max((len({site for _, site in facts.copies(story)}) for story in stories), default=1)
+    stories = [int(subject)] if kind == SPREAD else [mention.story_id for mention, copies in top if copies]
+    return max((len({site for _, site, _ in facts.copies(story)}) for story in stories), default=1)
 
 
 def exhibit(mention: Mention, copies: int) -> Exhibit:

@@ -158,7 +158,8 @@ class _Replay:
                 shelf = _Shelf(self._storage, self._brand, first, verdict.through + DAY)
                 shown = {bin: counts for bin, counts in shown.items() if bin >= number(first)}
             as_published = first == verdict.through - REACH  # no memory of this version: taught anew
-            volume = shelf.volume(first, verdict.through, verdict.known, shown, taught=as_published)
+            untold = {number(one.bin): one.unknown for one in verdict.sightings}
+            volume = shelf.volume(first, verdict.through, verdict.known, shown, untold, taught=as_published)
             facts = _Then(self._storage, self._brand, self._sources, verdict.through, verdict.known, shelf)
             ruling, changes = self._judge(memory, volume, facts, verdict.at, verdict)
             if ruling.memory is not memory:
@@ -220,9 +221,9 @@ class _Replay:
             return None
         if policy.false_warnings_per_month != self._ruled.at(verdict.at).false_warnings_per_month:
             return None
-        if any(why == "settled" for *_, why in verdict.excluded):
+        if any(one.why == "settled" for one in verdict.excluded):
             return None  # where the window then begins follows from who closed the incident before, and when
-        return [Excluded(post_id, at, label, why) for post_id, at, label, why in verdict.excluded]  # type: ignore[arg-type]
+        return list(verdict.excluded)
 
     def _people(self, at: datetime) -> Iterator[Turned]:
         """What people did since the last verdict."""
@@ -306,14 +307,27 @@ class _Shelf:
         return sum(self._copies.get(bin, 0) for bin in range(last - BINS_PER_DAY, last))
 
     def volume(
-        self, start: datetime, through: datetime, known: int, shown: Mapping[int, tuple[int, int]], *, taught: bool
+        self,
+        start: datetime,
+        through: datetime,
+        known: int,
+        shown: Mapping[int, tuple[int, int]],
+        untold: Mapping[int, int],
+        *,
+        taught: bool,
     ) -> Volume:
-        """The bins of [start, through) as they were shown. `taught`: older ones too, as far as they were stored."""
+        """The bins of [start, through) as they were shown. `taught`: older ones too, as far as they were stored.
+
+        `untold`: how many of unknown tone were shown, where that was written down; they may have a tone by now.
+        """
         first, last = number(start), number(through)
         unknown = [0] * (last - first)
         for bin, post_ids in self._unknown.items():
             if first <= bin < last:
                 unknown[bin - first] = bisect_right(post_ids, known)
+        for bin, stories in untold.items():
+            if first <= bin < last:
+                unknown[bin - first] = stories
         coverage = [self._coverage.get(bin, 0.0) for bin in range(first, last)]
         if not taught:
             counts = [shown.get(bin, (0, 0)) for bin in range(first, last)]

@@ -2,9 +2,10 @@
 
     dossier | its verdict in the journal | count again from the mentions, known then      > the counts
             |                            | replay the journal up to that verdict         > expected, probability, score
-            | what is not equal | labels changed since, mentions gone, bins that differ  > drift
+            | what is not equal | labels, words changed since, mentions gone, bins that differ  > drift
 
 What was stored after the verdict is no drift: it was not known. A label that was changed is: it is read as it is now.
+So is a post that its author edited or took back: what was quoted of it is not what it says, and who wrote it is erased.
 Counts that the detector set against a gap before them (an outage that was caught up with) are set off here as well.
 """
 
@@ -16,7 +17,6 @@ from math import isclose
 from typing import Any, Literal
 
 from alerts.base import Dossier, Exhibit
-from alerts.detect.tuning import DEFAULT_TUNING
 from alerts.detect.verdict import samples_of
 from alerts.detect.voices import Excluded
 from alerts.dossier import MAX_COUNTS, build, dossier_of
@@ -36,13 +36,13 @@ MOST_DRIFT = 200
 TICK = timedelta(milliseconds=1)  # instants are kept to it
 EXACT = 1e-9  # another machine's sums of floats may differ in the last bits
 
-What = Literal["relabelled", "gone", "bin"]
+What = Literal["relabelled", "edited", "withdrawn", "gone", "bin"]
 
 # What the replay says; the counts of a crisis come from the mentions.
 _BY_REPLAY = (
     *("rule", "verdict", "reason", "window_start", "window_end", "expected", "band", "probability"),
     *("share_probability", "score", "volume_score", "share", "usual_share", "loudness", "dispersion", "coverage"),
-    *("minimum", "threshold", "critical_threshold", "history_h", "subject"),
+    *("minimum", "threshold", "critical_threshold", "history_h", "subject", "settled_at", "window_coverage"),
 )
 _COUNTS = ("observed", "total", "unknown")
 _WHOLE = ("cause", "subject", "policy", "events", "first", "terms")
@@ -64,7 +64,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A row that is not as it was: a mention (`post_id`) with another label or gone, or a `bin` that counts otherwise.
+    """A row that is not as it was: a mention (`post_id`) with another label, edited, withdrawn by its author or gone,
+    or a `bin` that counts otherwise.
 
     `was` and `now` are labels, or counts of a bin. `at`: when it changed, None where nothing tells.
     """
@@ -209,21 +210,17 @@ class _Bench:
         if is_crisis(self._incident.cause):
             negative, total = recount.told(*window, without=self._without)
             held, held_total = self._held_back()
-            found = {"observed": negative - held, "total": total - held_total}
-            # A window that begins with a person's word still tells what was of unknown tone before it.
-            return found if self._is_cut() else found | {"unknown": unknown}
+            return {"observed": negative - held, "total": total - held_total, "unknown": unknown}
         brand_id, start, end, known = window
+        day = brand_id, start + TICK, end, known
         if self._kind == GRAVE:
-            return {"observed": recount.grave_voices(brand_id, start + TICK, end, known, self._subject)}
+            return {"observed": recount.grave_voices(*day, self._subject, self._stored.settled_at)}
         if self._kind == SPREAD:
-            return {"observed": recount.sites_of(brand_id, start + TICK, end, known, int(self._subject))}
+            many = recount.authors_of if self._stored.reason == "many_authors" else recount.sites_of
+            return {"observed": many(*day, int(self._subject))}
         if self._kind == SILENCE:
             return {"observed": recount.told(*window)[1] + unknown, "unknown": unknown}
         return {}
-
-    def _is_cut(self) -> bool:
-        length = int((self._stored.window_end - self._stored.window_start).total_seconds())
-        return length not in DEFAULT_TUNING.windows_s
 
     def _held_back(self) -> tuple[int, int]:
         """What the detector gave back to a gap: what it was shown in these bins, less what it counted."""
@@ -263,7 +260,7 @@ class _Bench:
         yield "by_source", dict(dossier.by_source), _largest(said.by_source)
         share = said.by_label.get("unknown", 0) / said.stories if said.stories else None
         yield "unknown_share", dossier.unknown_share, share
-        yield "coverage", dossier.coverage, None if self._again is None else self._again.coverage
+        yield "coverage", dossier.coverage, None if self._again is None else build(self._again).coverage
         negatives: dict[str, int] = {}
         for one in self._excluded:
             if one.label == "negative":
@@ -308,7 +305,7 @@ class _Bench:
         """Those of a crisis, chosen by a query of their own."""
         top = self._storage.recount.top_negative(*self._window, self._without, EXHIBITS)[:EXHIBITS]
         found = ((self._storage.mentions.get(self._brand.slug, one.post_id), one.copies) for one in top)
-        return [exhibit(mention, copies) for mention, copies in found if mention]
+        return [exhibit(mention, copies) for mention, copies in found if mention and not mention.withdrawn_at]
 
     def _sample_checks(self) -> Iterator[tuple[str, Any, Any]]:
         if not is_crisis(self._incident.cause):  # those of a grave word are voices a day: the replay has them too
@@ -349,6 +346,8 @@ class _Bench:
                 if row.post_id not in told:
                     told.add(row.post_id)
                     yield Drift("relabelled", row.post_id, None, row.was, row.now, row.at)
+        for other in recount.reworded(self._brand.id, start, end, self._verdict.known, at):
+            yield Drift("withdrawn" if other.withdrawn else "edited", other.post_id, at=other.at)
         for post_id in recount.gone(self._brand.id, sorted(self._without)):
             yield Drift("gone", post_id)
         if not told:

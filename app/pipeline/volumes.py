@@ -7,7 +7,7 @@ from alerts.spike import BIN_S, Volume
 from app.model import Brand
 from app.storage.records import CoverageRow, VolumeRow
 from collectors.base import Source
-from collectors.due import fresh
+from collectors.due import counts, fresh
 
 BIN = timedelta(seconds=BIN_S)
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -27,12 +27,16 @@ def coverage_since(
     through: datetime,
     now: datetime,
 ) -> list[CoverageRow]:
-    """The coverage of the bins that closed since the last verdict. Where nobody watched, nothing is known: 0."""
-    heard = [s for s in sources if s.enabled and (not s.brands or brand.slug in s.brands)]
-    alive = sum(fresh(source, now) for source in heard)
+    """The coverage of the bins that closed since the last verdict. Where nobody watched, nothing is known: 0.
+
+    A brand with inboxes only is told all that there is: what nobody tells is not missed.
+    """
+    mine = [s for s in sources if s.enabled and (not s.brands or brand.slug in s.brands)]
+    asked = [source for source in mine if counts(source)]
+    alive, total = (sum(fresh(s, now) for s in asked), len(asked)) if asked else (bool(mine), bool(mine))
     first = through - BIN if since is None else max(since, start)
     bins = [first + i * BIN for i in range((through - first) // BIN)]
-    return [CoverageRow(bin, alive if now - bin - BIN <= WATCHED else 0, len(heard)) for bin in bins]
+    return [CoverageRow(bin, int(alive) if now - bin - BIN <= WATCHED else 0, int(total)) for bin in bins]
 
 
 def volume_of(start: datetime, through: datetime, rows: Sequence[VolumeRow], covered: Sequence[CoverageRow]) -> Volume:

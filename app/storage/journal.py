@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, case, func, insert, select, type_coerce
 
+from alerts.detect.voices import Excluded
 from app.storage.database import Database, insert_rows, to_json
 from app.storage.records import Sighting, Verdict
 from app.tables import LABEL_CODES, from_ms, memories, mentions, sightings, to_ms, verdicts
@@ -84,18 +85,6 @@ class Journal:
             yield from self._verdicts(brand_id, first, last)
             first = last
 
-    def seen(self, brand_id: int, since: datetime, at: datetime) -> list[Sighting]:
-        """The bins that start at `since` or later as they were last shown up to `at`."""
-        query = (
-            select(sightings)
-            .where(sightings.c.brand_id == brand_id, sightings.c.bin >= since)
-            .where(sightings.c.at <= at, sightings.c.at > since)
-            .order_by(sightings.c.at)
-        )
-        with self._database.read() as connection:
-            last = {row.bin: _sighting(row) for row in connection.execute(query)}
-        return [last[bin] for bin in sorted(last)]
-
     def _verdicts(self, brand_id: int, since: datetime, until: datetime) -> list[Verdict]:
         of_brand = verdicts.c.brand_id == brand_id
         spoken = select(verdicts).where(of_brand, verdicts.c.at > since, verdicts.c.at <= until)
@@ -111,7 +100,7 @@ class Journal:
 
 def write(connection: Connection, brand_id: int, verdict: Verdict) -> None:
     at = to_ms(verdict.at)
-    excluded = [(post_id, to_ms(published), label, why) for post_id, published, label, why in verdict.excluded]
+    excluded = [(one.post_id, to_ms(one.at), one.label, one.why) for one in verdict.excluded]
     line = (to_ms(verdict.through), verdict.known, verdict.verdict, verdict.reason, verdict.score)
     row = (brand_id, at, *line, to_json(excluded) if excluded else None)
     insert_rows(connection, verdicts, _VERDICT, [row], conflict=_AGAIN)
@@ -130,5 +119,5 @@ def _sighting(row: Row[Any]) -> Sighting:
 
 
 def _verdict(row: Row[Any], seen: Sequence[Sighting]) -> Verdict:
-    excluded = tuple((post, from_ms(at), label, why) for post, at, label, why in row.excluded or ())
+    excluded = tuple(Excluded(post, from_ms(at), label, why) for post, at, label, why in row.excluded or ())
     return Verdict(row.at, row.through, row.known, row.verdict, row.reason, row.score, excluded, tuple(seen))

@@ -5,7 +5,7 @@ now. Nothing is written; every method reads a bounded number of rows, through th
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from app.model import Label
-from app.storage.database import Database, Dialect
+from app.storage.database import Database, Dialect, chunks, is_in
 from app.tables import LABEL_CODES, LABEL_NAMES, grave_mentions, mentions, posts, sources, to_ms, volumes
 
 MOST = 20_000  # rows of one answer
@@ -65,10 +65,20 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """Who told a story, and where. `source` is a slug."""
+
+    source: str
+    site: str | None
+    author: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class GraveRow:
     """A story that says something grave. `tier` is its source's: of 1, one such story is enough."""
 
     post_id: int
+    story_id: int
     published_at: datetime
     fetched_at: datetime
     label: Label
@@ -146,6 +156,23 @@ class Proof:
         with self._database.read() as connection:
             return [_grave(row) for row in connection.execute(query)][::-1]
 
+    def first_told(self, brand_id: int, story_ids: Collection[int], known: int | None = None) -> Told | None:
+        """The mention that was published first of all that tell these stories, copies too, without its text."""
+        found: list[Told] = []
+        with self._database.read() as connection:
+            for some in chunks(sorted(story_ids)):
+                query = (
+                    _stories(texts=False)
+                    .where(
+                        is_in(mentions.c.story_id, some, self._database.dialect), mentions.c.brand_id + 0 == brand_id
+                    )
+                    .where(~mentions.c.backfill, *_known(known))
+                    .order_by(*_AGE)
+                    .limit(1)
+                )
+                found += [_told(row) for row in connection.execute(query)]
+        return min(found, key=lambda told: (told.published_at, told.post_id), default=None)
+
     # ── spread ───────────────────────────────────────────────────────────────
 
     def spreads(self, brand_id: int, since: datetime, at_least: int = 10, known: int | None = None) -> list[int]:
@@ -164,13 +191,13 @@ class Proof:
 
     def copies(
         self, brand_id: int, story_id: int, since: datetime, known: int | None = None
-    ) -> list[tuple[datetime, str]]:
-        """When and where a story was published since then, itself and its copies, oldest first.
+    ) -> list[tuple[datetime, str, str | None]]:
+        """When, where and by whom a story was published since then, itself and its copies, oldest first.
 
         Where is the site, or the source's slug where the site is not known.
         """
         query = (
-            select(mentions.c.published_at, func.coalesce(posts.c.site, sources.c.slug).label("place"))
+            select(mentions.c.published_at, func.coalesce(posts.c.site, sources.c.slug).label("place"), posts.c.author)
             .join(posts, posts.c.id == mentions.c.post_id)
             .join(sources, sources.c.id == mentions.c.source_id)
             # `+ 0` keeps SQLite from walking through all of the brand's mentions since then.
@@ -186,7 +213,30 @@ class Proof:
                 *connection.execute(query.where(_FIRST)),
                 *connection.execute(query.where(_COPY).order_by(*_AGE).limit(MOST)),
             ]
-        return sorted((row.published_at, row.place) for row in rows)
+        told = sorted(rows, key=lambda row: (row.published_at, row.place, row.author or ""))
+        return [(row.published_at, row.place, row.author) for row in told]
+
+    def told_beside(
+        self, brand_id: int, story_ids: Collection[int], without: Collection[str], known: int | None = None
+    ) -> dict[int, Voice]:
+        """Who else told these stories, in a copy: the first who is not one of the sources `without` (slugs)."""
+        found: dict[int, Voice] = {}
+        with self._database.read() as connection:
+            for some in chunks(sorted(story_ids)):
+                query = (
+                    select(mentions.c.story_id, *_FROM)
+                    .join(posts, posts.c.id == mentions.c.post_id)
+                    .join(sources, sources.c.id == mentions.c.source_id)
+                    .where(
+                        is_in(mentions.c.story_id, some, self._database.dialect), mentions.c.brand_id + 0 == brand_id
+                    )
+                    .where(_COPY, ~mentions.c.backfill, sources.c.slug.not_in(without), *_known(known))
+                    .order_by(*_AGE)
+                    .limit(MOST)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.story_id, Voice(row.source, row.site, row.author))
+        return found
 
     # ── as usual ─────────────────────────────────────────────────────────────
 
@@ -202,6 +252,15 @@ class Proof:
         return {
             place: number / len(rows) for place, number in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
         }
+
+    def unknown_tones(self, brand_id: int, start: datetime, end: datetime, known: int | None = None) -> tuple[int, int]:
+        """How many of the stories of [start, end) are of unknown tone, and how many there are, backfilled ones too; of
+        more than 5,000, of an even sample.
+        """
+        with self._database.read() as connection:
+            wanted = select(mentions.c.label).where(*_known(known))
+            labels = [row.label for row in _sample(connection, wanted, brand_id, start, end, SAMPLE)]
+        return labels.count(LABEL_CODES["unknown"]), len(labels)
 
     def words_background(
         self, brand_id: int, start: datetime, end: datetime, limit: int = 3_000, known: int | None = None
@@ -324,6 +383,7 @@ def _told(row: Row[Any]) -> Told:
 def _grave(row: Row[Any]) -> GraveRow:
     return GraveRow(
         post_id=row.post_id,
+        story_id=row.story_id,
         published_at=row.published_at,
         fetched_at=row.fetched_at,
         label=LABEL_NAMES[row.label],

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, distinct, func, select
+from sqlalchemy import ColumnElement, Row, Select, case, distinct, func, select, true
 from sqlalchemy.sql.selectable import FromClause
 
 from app.model import Label
 from app.storage.database import Database, chunks, dialect_of, is_in
 from app.storage.records import MentionSummary
 from app.storage.sentiments import unpack, unpack_correction
-from app.tables import LABEL_CODES, LABEL_NAMES, corrections, grave_mentions, mentions, posts, sources
+from app.tables import LABEL_CODES, LABEL_NAMES, corrections, grave_mentions, mentions, post_versions, posts, sources
 
 NO_LANGUAGE = "und"
 MOST = 20_000  # rows that are looked at one by one
@@ -27,7 +27,9 @@ _NEGATIVE = mentions.c.label == LABEL_CODES["negative"]
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """The negative stories of a window that count: how many, from how many authors and sites, and the first of them."""
+    """The negative stories of a window that count: how many, from how many authors and sites, and who told one of them
+    first, in whichever copy.
+    """
 
     stories: int
     authors: int
@@ -55,6 +57,15 @@ class Relabelled:
     was: Label
     now: Label
     at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """A post whose author changed it, or took it back (`withdrawn`), and when we saw it."""
+
+    post_id: int
+    withdrawn: bool
+    at: datetime
 
 
 class Recount:
@@ -119,15 +130,21 @@ class Recount:
         rows = self._stories(brand_id, start, end, known, without)
         place = func.coalesce(func.nullif(posts.c.site, ""), sources.c.slug)
         told = (
-            select(posts.c.site, posts.c.author, place.label("place"), rows.c.published_at, rows.c.post_id)
-            .add_columns(sources.c.slug.label("source"))
+            select(posts.c.site, posts.c.author, place.label("place"), rows.c.story_id)
             .select_from(rows)
             .join(posts, posts.c.id == rows.c.post_id)
             .join(sources, sources.c.id == rows.c.source_id)
             .where(rows.c.label == LABEL_CODES["negative"])
         ).subquery("told")
         people = select(told.c.site, told.c.author).where(told.c.author != "").distinct().subquery("people")
-        first = select(told.c.published_at, told.c.source).order_by(told.c.published_at, told.c.post_id).limit(1)
+        first = (
+            select(mentions.c.published_at, sources.c.slug.label("source"))
+            .join(sources, sources.c.id == mentions.c.source_id)
+            .where(mentions.c.story_id.in_(select(told.c.story_id)), mentions.c.brand_id + 0 == brand_id)
+            .where(mentions.c.post_id <= known, ~mentions.c.backfill)
+            .order_by(*_KEY)
+            .limit(1)
+        )
         with self._database.read() as connection:
             number, sites = connection.execute(select(func.count(), func.count(distinct(told.c.place)))).one()
             authors = connection.execute(select(func.count()).select_from(people)).scalar_one()
@@ -159,8 +176,12 @@ class Recount:
             found = [Shown(row.post_id, row.title, row.url, row.score, row.copies) for row in connection.execute(query)]
         return [one for one in found if one.post_id not in out]
 
-    def grave_voices(self, brand_id: int, start: datetime, end: datetime, known: int, term: str) -> int:
-        """By how many people a grave term was said in [start, end), in stories that are not positive."""
+    def grave_voices(
+        self, brand_id: int, start: datetime, end: datetime, known: int, term: str, since: datetime | None = None
+    ) -> int:
+        """By how many people a grave term was said in [start, end), in stories that are not positive, collected
+        `since` then.
+        """
         query = (
             select(grave_mentions.c.terms, posts.c.author, posts.c.site, sources.c.slug)
             .select_from(mentions)
@@ -172,6 +193,7 @@ class Recount:
             .join(sources, sources.c.id == mentions.c.source_id)
             .where(*_window(brand_id, start, end, known), _STORY)
             .where(mentions.c.label != LABEL_CODES["positive"])
+            .where(posts.c.fetched_at >= since if since else true())
             .limit(MOST)
         )
         with self._database.read() as connection:
@@ -189,6 +211,17 @@ class Recount:
         )
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
+
+    def authors_of(self, brand_id: int, start: datetime, end: datetime, known: int, story_id: int) -> int:
+        """By how many people a story was told in [start, end), copies and all."""
+        query = (
+            select(posts.c.author)
+            .distinct()
+            .join(mentions, mentions.c.post_id == posts.c.id)
+            .where(*_window(brand_id, start, end, known), mentions.c.story_id == story_id, posts.c.author != "")
+        )
+        with self._database.read() as connection:
+            return len({author.casefold() for author in connection.execute(query).scalars()})
 
     # ── what is not as it was ────────────────────────────────────────────────
 
@@ -209,6 +242,22 @@ class Recount:
                 mine = said.where(is_in(corrections.c.story_id, some, dialect_of(connection)))
                 corrected |= {row.story_id: row for row in connection.execute(mine)}  # the oldest comes last, and stays
         return [found for row in rows if (found := _relabelled(row, corrected.get(row.story_id), since))]
+
+    def reworded(self, brand_id: int, start: datetime, end: datetime, known: int, since: datetime) -> list[Reworded]:
+        """Mentions of [start, end) that were edited or withdrawn after `since`."""
+        kept = select(func.max(post_versions.c.at)).where(post_versions.c.post_id == posts.c.id).scalar_subquery()
+        query = (
+            select(posts.c.id, posts.c.withdrawn_at, posts.c.edited_at, kept.label("kept_at"))
+            .join(mentions, mentions.c.post_id == posts.c.id)
+            .where(*_window(brand_id, start, end, known))
+            .where(posts.c.withdrawn_at.is_not(None) | posts.c.edited_at.is_not(None))
+            .order_by(*_KEY)
+            .limit(MOST)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        told = [(row, row.withdrawn_at or max(at for at in (row.edited_at, row.kept_at) if at)) for row in rows]
+        return [Reworded(row.id, row.withdrawn_at is not None, at) for row, at in told if at > since]
 
     def gone(self, brand_id: int, post_ids: Sequence[int]) -> list[int]:
         """Those of these posts that are no mentions of the brand any more."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, func, or_, select, update
 
 from alerts.spike import BIN_S
 from app.storage import journal
@@ -51,6 +51,12 @@ class Watches:
         with self._database.read() as connection:
             row = connection.execute(query).first()
             return None if row is None else _watch(row)
+
+    def last(self) -> datetime | None:
+        """When a brand was last judged: a service that runs does so every five minutes."""
+        with self._database.read() as connection:
+            last: datetime | None = connection.execute(select(func.max(watches.c.evaluated_at))).scalar()
+            return last
 
     def save(self, judged: Judged, now: datetime) -> None:
         """Write a verdict that changed no incident; one that did goes with `incidents.save`."""

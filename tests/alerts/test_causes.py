@@ -3,6 +3,7 @@
 What people say of an airline that does not exist is put together from pieces by chance, in two languages.
 """
 
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -341,3 +342,31 @@ def test_terms_that_few_say_or_that_any_crisis_is_told_with_do_not_speak_for_one
     terms = over_represented(here + of("maleta", "maleta"), USUAL)
     assert {"terrible", "maleta"} & set(" ".join(term.word for term in terms).split())
     assert cause_terms(terms, here) == ("vuelo cancelado",)
+
+
+def hours(*after: float) -> list[datetime]:
+    return [datetime(2026, 11, 18, 9, tzinfo=UTC) + timedelta(hours=hour) for hour in after]
+
+
+def test_a_part_of_the_first_crisis_is_as_old_as_it_and_a_second_one_is_younger() -> None:
+    known_at = hours(*(step / 8 for step in range(len(CANCELLED))))
+    late = second(ILL, CANCELLED, USUAL, BRAND, rest_at=hours(2.5, 2.6, 2.6, 2.7, 2.8, 2.9), known_at=known_at)
+    all_along = second(ILL, CANCELLED, USUAL, BRAND, rest_at=hours(0, 0.6, 1.1, 1.6, 2.2, 2.8), known_at=known_at)
+    assert late is not None
+    assert all_along is None
+
+
+def test_a_second_crisis_is_found_where_few_have_told_of_the_first() -> None:
+    first = CANCELLED[:9]
+    known_at, rest_at = hours(*(step / 5 for step in range(9))), hours(2.5, 2.6, 2.6, 2.7, 2.8, 2.9)
+    assert second(ILL, first, USUAL, BRAND, rest_at=rest_at, known_at=known_at) is not None
+
+
+def test_a_second_crisis_in_two_languages_is_one_topic() -> None:
+    first = CANCELLED + of(*["They have cancelled our flight and nobody helps us"] * 6)
+    ill = of(*["Es el pollo el que nos ha intoxicado", "The chicken was what poisoned us all"] * 2)
+    known_at, rest_at = hours(*(step / 12 for step in range(len(first)))), hours(2.6, 2.7, 2.8, 2.9)
+    found = second(ill, first, USUAL, BRAND, rest_at=rest_at, known_at=known_at)
+    assert second(ill, first, USUAL, BRAND) is None
+    assert found is not None
+    assert all(is_about(story, found.terms) for story in ill)

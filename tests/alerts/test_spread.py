@@ -12,7 +12,16 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 def judge(*copies: tuple[float, str], label: str = "negative") -> Spike:
     """Copies as (hours ago, site)."""
-    return judge_spread(7, label, [(NOW - timedelta(hours=ago), site) for ago, site in copies], NOW)
+    return judge_spread(7, label, [(NOW - timedelta(hours=ago), site, "redacción") for ago, site in copies], NOW)
+
+
+@pytest.mark.parametrize(("people", "verdict"), [(60, "notice"), (30, "notice"), (29, "calm")])
+def test_a_form_letter_by_many_people_on_four_sites_is_a_notice(people: int, verdict: str) -> None:
+    copies = [(NOW - timedelta(minutes=n), f"foro{n % 4}.example", f"persona {n}") for n in range(people)]
+    spike = judge_spread(7, "negative", copies, NOW)
+    assert spike.verdict == verdict
+    if verdict == "notice":
+        assert (spike.reason, spike.observed, spike.minimum) == ("many_authors", people, 30)
 
 
 def wire(sites: int, ago: float = 1) -> list[tuple[float, str]]:

@@ -25,7 +25,10 @@ def said(
     source: str = "fuente",
     first: int = 0,
 ) -> list[Said]:
-    """`count` stories in half an hour; `{}` in site and author is the story's number."""
+    """`count` stories in half an hour; `{}` in site and author is the story's number. People are of one site, if they
+    are not named.
+    """
+    author = f"{author} de {site}".replace("{}", "{0}") if author == "persona {}" else author
 
     def named(name: str | None, number: int) -> str | None:
         return None if name is None else name.format(number)
@@ -78,13 +81,43 @@ def test_twelve_complaints_of_twelve_people_on_four_sites_stay_twelve() -> None:
     assert counted(complaints) == 12
 
 
-def test_the_same_name_on_another_site_or_in_another_tone_is_counted() -> None:
+def test_one_author_under_twelve_sites_is_one_voice() -> None:
+    assert counted(said(12, "granja{}.example", "Ana Ruiz")) == 1
+
+
+def test_a_name_on_two_platforms_is_two_people() -> None:
     stories = [
-        *said(1, "foro.example", "Ana"),
-        *said(1, "diario.example", "Ana", first=10),
-        *said(1, "foro.example", "Ana", label="neutral", first=20),
+        *said(1, "red.example", "ana", source="red"),
+        *said(1, "otra.example", "ana", source="otra", first=10),
     ]
-    assert counted(stories) == 3
+    assert len(excess(stories, USUAL, (), ("red", "otra"))) == 0
+
+
+def test_the_same_name_in_another_tone_is_counted() -> None:
+    stories = [*said(1, "foro.example", "Ana"), *said(1, "foro.example", "Ana", label="neutral", first=20)]
+    assert counted(stories) == 2
+
+
+@pytest.mark.parametrize(
+    ("usual", "here", "there", "elsewhere", "counts"),
+    [
+        pytest.param({}, 40, 40, 0, 2, id="two farms, and nobody else"),
+        pytest.param({}, 40, 40, 1, 3, id="two farms and somebody"),
+        pytest.param({}, 20, 20, 15, 45, id="two loud sites and many others"),
+        pytest.param({}, 6, 6, 6, 18, id="three sites alike"),
+        pytest.param({}, 12, 3, 6, 18, id="one loud site"),
+        pytest.param({"uno.example": 0.25, "dos.example": 0.25}, 6, 6, 0, 12, id="two sites of its four"),
+    ],
+)
+def test_two_sites_alone_make_no_crisis(
+    usual: dict[str, float], here: int, there: int, elsewhere: int, counts: int
+) -> None:
+    stories = [
+        *said(here, "uno.example"),
+        *said(there, "dos.example", first=200),
+        *said(elsewhere, "otro{}.example", first=500),
+    ]
+    assert counted(stories, usual) == counts
 
 
 @pytest.mark.parametrize("byline", [None, "", "  ", "Redacción", "[deleted]", "Europa Press"])

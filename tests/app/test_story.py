@@ -254,6 +254,29 @@ def test_complaints_of_different_people_are_as_many_texts(template: str) -> None
     assert is_near(("", said[0]), ("", said[0].replace("familia", "gente").replace("dinero", "pago")))  # the control
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [("siete", "nueve", False), ("seven", "twelve", False), ("7", "siete", True), ("vinte", "dez", False)],
+)
+def test_a_figure_written_as_a_word_is_a_figure(one: str, other: str, near: bool) -> None:
+    said = (
+        "Cenamos anoche en el local de la plaza y en la mesa {} tardaron dos horas en traer el primer plato, frío, y "
+        "el camarero no quiso saber nada cuando le pedimos la hoja de reclamaciones delante de todo el mundo"
+    )
+    assert is_near(("", said.format(one)), ("", said.format(other))) is near
+
+
+def test_who_quotes_the_lead_of_a_wire_and_is_angry_is_a_voice_and_a_paper_that_brings_all_of_it_is_none() -> None:
+    lead = " ".join(WIRE.split()[:45])
+    anger = (
+        "Pues a mí me compraron una de esas y llevo tres semanas llamando sin que me devuelvan mi dinero, qué asco, "
+        "mi cocina olía a quemado y encima se ríen de nosotros"
+    )
+    assert not is_near(("", f"«{lead}» {anger}"), ("", lead))
+    assert not is_near(("", lead), ("", f"«{lead}» {anger}"))
+    assert is_near(("", WIRE), ("", lead))
+
+
 def test_a_figure_that_only_one_text_has_does_not_part_them() -> None:
     assert is_near(("", f"{WIRE} Las acciones caen un 8 %."), ("", WIRE))
     assert not is_near(("", f"{WIRE} Las acciones caen un 8 %."), ("", f"{WIRE} Las acciones caen un 9 %."))
@@ -276,7 +299,8 @@ def test_who_quotes_a_text_at_the_end_of_their_own_is_not_near_it() -> None:
     )
     paragraph = ("", SENTENCES[0])
     assert not is_near(("", own + SENTENCES[0]), paragraph)
-    assert is_near(("", f"{SENTENCES[0]}. {own}"), paragraph)  # the control: as if they were its first paragraph
+    assert not is_near(("", f"{SENTENCES[0]}. {own}"), paragraph)
+    assert is_near(("", f"{SENTENCES[0]}. {SENTENCES[1]}"), paragraph)  # the control: as papers go on with it
 
 
 LETTERS = str.maketrans("0123456789", "abcdefghij")

@@ -13,8 +13,11 @@ import pytest
 
 from alerts.base import Channel
 from alerts.incident import Incident
+from alerts.spike import to_mapping
 from app.model import Brand, Label, Sentiment
 from app.pipeline import Watch
+from app.pipeline.replay import replay
+from app.pipeline.verify import verify
 from app.sentiment.grave import grave_terms
 from app.storage import Storage
 from app.storage.records import CollectBatch, CollectedPost, PutBrand, PutChannel, PutSource
@@ -240,10 +243,21 @@ def test_one_wire_on_forty_outlets_is_a_note_and_no_page(town: Town) -> None:
     assert town.told == [("equipo", "trigger")], "nobody is told that a note is over"
 
 
+def test_a_form_letter_of_sixty_people_is_a_note_and_no_page(town: Town) -> None:
+    town.history()
+    items = [town.item("negative", f"{WIRE}.", author=f"vecina {person}") for person in range(60)]
+    town.store(items)
+    town.pass_time(2 * BIN)
+    assert [(cause.partition(":")[0], severity) for cause, severity in town.causes] == [("spread", "notice")]
+    spike = town.incidents[0].dossier["spike"]
+    assert (spike["reason"], spike["observed"]) == ("many_authors", 60)
+    assert verify(town.storage, town.incidents[0]).equal
+
+
 @pytest.mark.parametrize(
     "flood",
-    [{"author": "el mismo", "site": "foro.example"}, {"site": "recien-llegado.example"}],
-    ids=["one author", "one site"],
+    [{"author": "el mismo", "site": "foro.example"}, {"author": "el mismo"}, {"site": "recien-llegado.example"}],
+    ids=["one author", "one author on every site", "one site"],
 )
 def test_a_flood_of_one_voice_fakes_no_crisis(town: Town, flood: dict[str, str]) -> None:
     town.history()
@@ -251,6 +265,25 @@ def test_a_flood_of_one_voice_fakes_no_crisis(town: Town, flood: dict[str, str])
     town.pass_time(2 * BIN)
     assert town.causes == []
     assert town.verdict == ("calm", "few_voices")
+
+
+def test_two_sites_that_flood_together_fake_no_crisis(town: Town) -> None:
+    town.history()
+    for step, text in enumerate(COMPLAINTS):
+        town.post("negative", text, site=f"granja{step % 2}.example")
+    town.pass_time(2 * BIN)
+    assert (town.causes, town.verdict) == ([], ("calm", "few_voices"))
+
+
+def test_forty_readers_of_a_paper_that_the_operator_vouches_for_are_a_crisis(town: Town) -> None:
+    town.history()
+    town.source("diario", tier=1)
+    town.answers("diario")
+    town.asked_since("diario", timedelta(days=9))
+    for text in COMPLAINTS:
+        town.store([town.item("negative", text, site="diario-local.example")], "diario")
+    town.pass_time(2 * BIN)
+    assert [cause for cause, _ in town.causes] == ["negative"]
 
 
 def test_a_flood_of_neutral_posts_hides_no_crisis(town: Town) -> None:
@@ -280,6 +313,20 @@ def test_a_source_that_has_just_come_in_wakes_nobody_for_a_day(town: Town) -> No
     town.pass_time(2 * BIN)
     before = town.incidents[0].dossier
     assert (before["spike"]["observed"], before["excluded"]) == (12, {"new_source": 12})
+
+
+def test_what_a_new_source_said_first_counts_once_an_old_one_says_it(town: Town) -> None:
+    town.history()
+    town.source("nuevo")
+    town.answers("nuevo")
+    for step, text in enumerate(COMPLAINTS):
+        said = f"{text}, y ya lo he contado en la tienda, por teléfono y por correo sin que nadie me conteste"
+        town.store([town.item("negative", said, site="agregador.example", author="agregador")], "nuevo")
+        town.post("negative", said, author=f"vecina {step}")
+    town.pass_time(2 * BIN)
+    assert town.causes == [("negative", "critical")]
+    assert town.incidents[0].dossier["spike"]["observed"] == 12
+    assert town.incidents[0].dossier["excluded"] == {}
 
 
 def test_a_source_that_takes_the_place_of_another_is_heard_at_once(town: Town) -> None:
@@ -469,3 +516,79 @@ def test_dead_sources_are_no_silence(town: Town) -> None:
         town.watch.run()
     assert town.causes == []
     assert town.verdict == ("not_evaluated", "poor_coverage")
+
+
+# ── what nobody can tell the tone of ─────────────────────────────────────────
+
+
+def unknown(town: Town, number: int, **fields: str) -> None:
+    """So much of unknown tone in the last five minutes, all by different people in different places."""
+    ages = (timedelta(seconds=10 + 280 * step / number) for step in range(number))
+    fields = fields or {}
+    town.store([town.item("unknown", f"Aurora 🤷 {town.number}", town.clock.now - age, **fields) for age in ages])
+
+
+def test_a_crisis_whose_posts_turn_unknown_is_not_over(town: Town) -> None:
+    town.history()
+    complain(town)
+    town.pass_time(2 * BIN)
+    for _ in range(12 * 8):
+        unknown(town, 3)
+        town.pass_time(BIN)
+    assert [(one.cause, one.state) for one in town.incidents] == [("negative", "open")]
+    assert town.verdict[0] != "calm"
+    town.pass_time(timedelta(hours=3))
+    assert town.incidents[0].state == "resolved"
+
+
+def test_a_surge_of_unknown_tones_is_a_surge(town: Town) -> None:
+    town.history()
+    for _ in range(6):
+        unknown(town, 60)
+        town.pass_time(BIN)
+    assert town.causes == [("negative", "warning")]
+    spike = town.incidents[0].dossier["spike"]
+    assert (spike["reason"], spike["observed"], spike["total"]) == ("unknown_surge", 0, 0)
+    assert spike["unknown"] >= 60
+
+
+def test_a_flood_of_unknown_tones_from_one_site_is_no_surge(town: Town) -> None:
+    town.history()
+    for _ in range(6):
+        unknown(town, 60, site="granja-de-enlaces.example")
+        town.pass_time(BIN)
+    assert town.causes == []
+
+
+def test_a_few_unknown_tones_are_no_calm_and_no_alarm(town: Town) -> None:
+    town.history()
+    unknown(town, 4)
+    town.pass_time(BIN)
+    assert (town.causes, town.verdict) == ([], ("not_evaluated", "unknown_tones"))
+
+
+def test_a_brand_that_is_hardly_ever_understood_is_calm_as_ever(town: Town) -> None:
+    ages = (timedelta(days=day, hours=2 * step) for day in range(1, 15) for step in range(12))
+    items = [town.item("unknown", f"アウロラ {age}", town.clock.now - age, backfill=True) for age in ages]
+    town.store(items * 1)
+    town.history(per_day=6)
+    unknown(town, 3)
+    town.pass_time(BIN)
+    assert town.verdict[0] == "not_evaluated", "three in five minutes are more than usual"
+    town.pass_time(timedelta(hours=2))
+    assert town.verdict[0] == "calm"
+
+
+def test_a_surge_of_unknown_tones_is_replayed_when_they_have_a_tone_by_now(town: Town) -> None:
+    town.history()
+    began = town.clock.now
+    for _ in range(4):
+        unknown(town, 60)
+        town.pass_time(BIN)
+    with town.storage._database.write() as connection:
+        connection.exec_driver_sql("UPDATE mentions SET label = 0 WHERE label = 9")
+    (incident,) = town.incidents
+    opened = next(replay(town.storage, town.brand, began, town.clock.now))
+    assert opened.spike is not None
+    assert opened.at == incident.opened_at
+    assert {**to_mapping(opened.spike), "samples": []} == {**incident.dossier["spike"], "samples": []}

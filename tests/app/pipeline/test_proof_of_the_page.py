@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from alerts import NOTIFIERS
 from alerts.dossier import from_json
+from app.pipeline.verify import verify
 from app.storage import Storage
 from app.tables import to_ms
 from tests.app.pipeline.far_end import HandClock
@@ -117,3 +118,61 @@ def test_every_count_of_the_page_is_what_sql_counts(town: Town) -> None:
             f"AND lower(posts.text) LIKE '%{word}%'",
         )
         assert told >= int(count) > 0
+
+
+def test_what_was_settled_is_counted_out_of_the_window_that_is_shown(town: Town) -> None:
+    town.history()
+    for complaint in COMPLAINTS:
+        town.post("negative", complaint)
+    town.pass_time(2 * timedelta(minutes=5))
+    town.watch.by_hand(town.incidents[0].id, "resolve", "ana", "aclarado")
+    closed = town.clock.now
+    for step, complaint in enumerate(COMPLAINTS):  # said before the closing, and collected after it
+        town.clock.now = closed + timedelta(minutes=1)
+        town.post("negative", f"{complaint}, y van dos", closed - timedelta(minutes=1 + step))
+    town.clock.now = closed
+    town.pass_time(2 * timedelta(minutes=5))
+
+    opened = town.incidents[-1]
+    spike = opened.dossier["spike"]
+    start, end = (to_ms(datetime.fromisoformat(spike[edge])) for edge in ("window_start", "window_end"))
+    told = (
+        "FROM mentions JOIN posts ON posts.id = mentions.post_id WHERE label = -1 AND NOT (copy OR mentions.backfill) "
+        f"AND mentions.published_at >= {start} AND mentions.published_at < {end} AND posts.fetched_at"
+    )
+    assert len(town.incidents) == 2
+    assert spike["observed"] == ask(town, f"SELECT count(*) {told} >= {to_ms(closed)}") == 12
+    assert opened.dossier["excluded"]["settled"] == ask(town, f"SELECT count(*) {told} < {to_ms(closed)}") == 12
+    assert verify(town.storage, opened).equal
+
+
+def test_who_said_it_first_may_be_a_copy_that_came_later(town: Town) -> None:
+    town.history()
+    for complaint in COMPLAINTS:
+        town.post("negative", complaint, town.clock.now - timedelta(minutes=2))
+    town.post("negative", WIRE, town.clock.now - timedelta(minutes=1), site="diario.example")
+    town.post("negative", WIRE, town.clock.now - timedelta(minutes=4), site="agencia.example", author="la agencia")
+    town.pass_time(2 * timedelta(minutes=5))
+    first = town.incidents[0].dossier["first"]
+    assert (first["site"], first["author"]) == ("agencia.example", "la agencia")
+    assert verify(town.storage, town.incidents[0]).equal
+
+
+def test_the_coverage_of_the_message_is_the_mean_of_its_window(town: Town) -> None:
+    town.history()
+    town.clock.now += timedelta(hours=2)  # down: nobody watched
+    town.answers("barrio")
+    for hour in range(2):
+        for complaint in COMPLAINTS:
+            said = f"{complaint}, van {hour}"
+            town.post("negative", said, town.clock.now - timedelta(minutes=10 + 60 * hour + town.number % 40))
+    town.pass_time(2 * timedelta(minutes=5))
+    dossier = town.incidents[0].dossier
+    spike = dossier["spike"]
+    start, end = (to_ms(datetime.fromisoformat(spike[edge])) for edge in ("window_start", "window_end"))
+    mean = ask(
+        town,
+        f"SELECT sum(300000.0 * fresh / total) / ({end} - {start}) FROM coverage WHERE bin >= {start} AND bin < {end}",
+    )
+    assert dossier["coverage"] == pytest.approx(float(mean))
+    assert dossier["coverage"] < 0.9

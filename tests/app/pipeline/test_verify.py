@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from alerts.incident import Incident
 from app.pipeline.verify import CannotVerify, Verification, to_mapping_of, verify
 from app.storage import Storage
+from app.storage.records import CollectBatch, CollectedPost
 from tests.app.pipeline.far_end import HandClock
 from tests.app.pipeline.past import Past, eventful_day
 
@@ -70,6 +71,47 @@ def test_a_correction_is_named_with_its_time(lived: Past) -> None:
     assert (row.post_id, row.was, row.now, row.at) == (post_id, "negative", "neutral", lived.clock.now)
     lived.storage.mentions.correct("aurora", post_id, None, "ana", "", lived.clock.now + timedelta(minutes=1))
     assert verify(lived.storage, incident).equal, "taken back, it is as it was"
+
+
+def sighted(past: Past, post_id: int, **fields: object) -> CollectedPost:
+    """The post as its source shows it now."""
+    (stored,) = (one for one in past.storage.posts.page(limit=5_000) if one.id == post_id)
+    return CollectedPost(
+        dedupe_key=bytes.fromhex(stored.post.id),
+        post=replace(stored.post, **fields),  # type: ignore[arg-type]
+        site=stored.site,
+        language="es",
+        published_at=stored.published_at,
+        claimed_at=None,
+        text_hash=bytes(16),
+        backfill=True,
+    )
+
+
+def test_a_post_that_was_edited_since_is_named(lived: Past) -> None:
+    incident = main_of(lived)
+    post_id = window_posts(lived, incident)[0]
+    lived.store(sighted(lived, post_id, text="aurora: ya está todo arreglado, perdón por las molestias"))
+    verification = verify(lived.storage, incident)
+    assert {what for what, *_ in unequal(verification)} <= {"exhibits", "terms"}  # type: ignore[misc]
+    rows = [(row.what, row.post_id, row.at) for row in verification.drift]
+    assert rows == ([("edited", post_id, lived.clock.now)] if not verification.equal else [])
+    assert not verification.equal, "its old words are quoted in the dossier, or stood out in it"
+
+
+def test_a_post_that_was_taken_back_since_is_named(lived: Past) -> None:
+    incident = main_of(lived)
+    post_id = window_posts(lived, incident)[0]
+    key = sighted(lived, post_id).dedupe_key
+    lived.storage.sources.poll_now("barrio", lived.clock.now)
+    (claimed,) = lived.storage.sources.claim_due(lived.clock.now, 1, "test")
+    due = lived.clock.now + timedelta(days=1)
+    batch = CollectBatch(claimed.id, "test", (), (), {}, None, None, None, due, None, gone=(key,))
+    lived.storage.posts.store(batch, lived.clock.now)
+    verification = verify(lived.storage, incident)
+    counts = {"spike.observed", "spike.total", "spike.score", "stories", "by_label", "sites"}
+    assert not counts & {what for what, *_ in unequal(verification)}, "it was said"  # type: ignore[misc]
+    assert [(row.what, row.post_id, row.at) for row in verification.drift] == [("withdrawn", post_id, lived.clock.now)]
 
 
 def test_what_is_stored_later_is_no_drift(lived: Past) -> None:

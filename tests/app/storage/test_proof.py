@@ -171,12 +171,30 @@ def test_a_story_that_spreads_is_told_apart_from_one_that_does_not(town: World) 
     assert proof.spreads(acme.id, since, known=town.known) == []
 
     spread = proof.copies(acme.id, first, since)
-    assert [at for at, _ in spread] == [town.now - (29 - n) * MINUTE for n in range(12)]
-    assert [place for _, place in spread][2:5] == ["diario2.example", "foro", "diario4.example"]
+    assert [at for at, _, _ in spread] == [town.now - (29 - n) * MINUTE for n in range(12)]
+    assert [place for _, place, _ in spread][2:5] == ["diario2.example", "foro", "diario4.example"]
     assert len(proof.copies(acme.id, first, town.now - 20 * MINUTE)) == 3
     assert len(proof.copies(acme.id, first, since, known=first + 3)) == 4
     assert proof.copies(beta.id, first, since) == []
     assert proof.copies(acme.id, ids(town.storage)["history 0"], since) == []
+
+
+def test_who_told_a_story_first_may_be_a_copy_and_who_else_told_it_is_known(town: World) -> None:
+    acme = town.acme
+    town.collect(
+        town.foro,
+        town.item("first heard", {acme: "negative"}, age=5 * MINUTE, story="told"),
+        town.item("earlier copy", {acme: "negative"}, age=9 * MINUTE, story="told"),
+        town.item("of no tone", {acme: "unknown"}, age=6 * MINUTE, story="other"),
+    )
+    proof, story = town.storage.proof, ids(town.storage)["first heard"]
+    first = proof.first_told(acme.id, [story])
+    assert first is not None
+    assert (first.post_id, first.story_id) == (ids(town.storage)["earlier copy"], story)
+    assert proof.first_told(acme.id, []) is None
+    assert proof.told_beside(acme.id, [story], [])[story].source == first.source
+    assert proof.told_beside(acme.id, [story], [first.source]) == {}
+    assert proof.unknown_tones(acme.id, town.now - 8 * MINUTE, town.now) == (1, 2)
 
 
 def test_sites_share_the_stories_history_included(town: World) -> None:
