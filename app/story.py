@@ -238,8 +238,15 @@ def _wording(title: str, text: str) -> _Wording:
         headline=frozenset(headline),
         whole=whole,
         body=whole[len(headline) :],
-        figures=frozenset(_NUMBERS.get(word, word) for word in told + body if _is_figure(word)),
+        figures=_figures(told + body),
     )
+
+
+def _figures(said: Sequence[str]) -> frozenset[str]:
+    """Digits and number words alike. One said both ways is two: not all tables "in two weeks" are table 2."""
+    spelt = {_NUMBERS[word] for word in said if word in _NUMBERS}
+    digits = {word for word in said if word not in _NUMBERS and _is_figure(word)}
+    return frozenset(digits | spelt | {f"{figure} again" for figure in digits & spelt})
 
 
 def _is_figure(word: str) -> bool:
