@@ -132,6 +132,8 @@ sources = Table(
     Column("moved_to", Text),  # whither
     Column("cadence_s", Integer),  # what lies between two of its items, as learned
     Column("overrun_at", Instant),  # when its window was last seen to have run over: items were lost
+    Column("told", Text),  # which of its troubles people were told of, and have not heard the end of
+    Column("told_at", Instant),
     Index("ix_sources_due", "next_due_at"),
     Index("ix_sources_scheduled", "scheduled_at"),
     Index(
@@ -212,6 +214,25 @@ submissions = Table(
     Column("answer", JSON, nullable=False),
     Index("ix_submissions_at", "at"),
     sqlite_with_rowid=False,
+)
+
+subscriptions = Table(
+    "subscriptions",  # the hubs that were asked to tell us when a feed has something new (WebSub)
+    metadata,
+    Column("source_id", Integer, ForeignKey("sources.id"), primary_key=True),
+    Column("hub", Text, nullable=False),
+    Column("topic", Text, nullable=False),  # what the hub calls the feed
+    Column("token_hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the callback's last part
+    Column("secret", Text, nullable=False),  # sealed JSON: that token, and the secret that pushes are signed with
+    Column("state", Text, nullable=False),  # named, asked, verified, refused, leaving
+    Column("lease_until", Instant),  # until when the hub has promised to push
+    Column("tries", Integer, nullable=False),  # how often it was asked since it last agreed
+    Column("due_at", Instant, nullable=False),  # when it is asked next
+    Column("asked_at", Instant),
+    Column("pushed_at", Instant),  # the last push that counted; null: nothing is expected of this hub
+    Column("woken_at", Instant),  # when the source was last made due because of one
+    Column("last_error", Text),
+    Index("ix_subscriptions_due", "due_at"),
 )
 
 story_bands = Table(

@@ -2,6 +2,8 @@
 
     brands, sources, channels       what is watched, asked and told          `apply` changes them as a whole
     posts, mentions, volumes        what was collected                       written by `posts.store`
+    submissions                     what was answered to who told an inbox
+    subscriptions                   the hubs that push, and when each is asked again
     watches, incidents              what was decided                         written by `incidents.save`, `watches.save`
     deliveries                      what is to be told, and was              claimed, then finished
     policies, feedback              what verdicts go by, what people say of it
@@ -35,6 +37,9 @@ from app.storage.records import ConfigChange, Conflict, LeaseLost, StorageError
 from app.storage.recount import Recount
 from app.storage.sealing import Vault
 from app.storage.sources import Sources
+from app.storage.submissions import Submissions
+from app.storage.subscriptions import Subscriptions
+from app.storage.traces import Traces
 from app.storage.volumes import Volumes
 from app.storage.watches import Watches
 
@@ -60,6 +65,9 @@ class Storage:
         self.channels = Channels(database, vault)
         self.keys = Keys(database)
         self.posts = Posts(database)
+        self.submissions = Submissions(database)
+        self.subscriptions = Subscriptions(database, vault)
+        self.traces = Traces(database)
         self.mentions = Mentions(database)
         self.volumes = Volumes(database)
         self.watches = Watches(database)

@@ -13,15 +13,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, insert, or_, select, update
 
 from alerts.base import Channel
 from app.storage.channels import channel_of
-from app.storage.database import Database, insert_rows, to_json
-from app.storage.records import Attempt, Delivery, LeaseLost, NewDelivery, Outcome
+from app.storage.database import Database, chunks, dialect_of, insert_rows, is_in, to_json
+from app.storage.records import Attempt, Conflict, Delivery, LeaseLost, NewDelivery, Outcome, ToldOf
 from app.storage.sealing import Vault
 from app.storage.sources import CLOCK_STEP, lease_over
-from app.tables import channels, deliveries, delivery_attempts, to_ms
+from app.tables import channels, deliveries, delivery_attempts, sources, to_ms
 
 _NEW = (
     *("key", "channel_id", "incident_id", "seq", "action", "alert", "state"),
@@ -99,6 +99,32 @@ class Deliveries:
     def add(self, new: Sequence[NewDelivery], now: datetime) -> None:
         """Put deliveries into the outbox. One whose key is there already is not sent twice."""
         with self._database.write() as connection:
+            add(connection, new, now)
+
+    def tell_of_sources(self, marks: Sequence[ToldOf], new: Sequence[NewDelivery], now: datetime) -> None:
+        """Put what is told of sources into the outbox, and write down on them that it was: both, or neither.
+
+        Raises `Conflict` when somebody else has told something of one of them since it was read.
+        """
+        with self._database.write() as connection:
+            was: dict[int, str] = {}
+            for some in chunks(sorted(mark.source_id for mark in marks)):
+                these = is_in(sources.c.id, some, dialect_of(connection))
+                rows = connection.execute(select(sources.c.id, sources.c.told).where(these).with_for_update())
+                was |= {row.id: row.told or "" for row in rows}
+            for mark in marks:
+                if was.get(mark.source_id) != " ".join(mark.was):
+                    raise Conflict(f"source {mark.source_id} was told of by somebody else")
+            if marks:
+                at = bindparam("new_told_at", type_=sources.c.told_at.type)
+                told = update(sources).where(sources.c.id == bindparam("source"))
+                connection.execute(
+                    told.values(told=bindparam("new_told"), told_at=at),
+                    [
+                        {"source": mark.source_id, "new_told": " ".join(mark.told) or None, "new_told_at": mark.at}
+                        for mark in marks
+                    ],
+                )
             add(connection, new, now)
 
     def get(self, delivery_id: int) -> Delivery | None:

@@ -7,6 +7,7 @@ across processes; so a clock that steps back changes nothing, and whoever has se
 
 from collections.abc import Iterator
 from datetime import datetime
+from hashlib import blake2b
 from itertools import count
 
 from app.tables import to_ms
@@ -21,3 +22,8 @@ def ids_after(newest: int, now: datetime) -> Iterator[int]:
 def first_id_at(instant: datetime) -> int:
     """The smallest id of a post that was stored at this instant or later."""
     return to_ms(instant) << _SHIFT
+
+
+def url_hash(url: str) -> int:
+    """What a post is found by its link with (`posts.url_hash`): 64 signed bits of blake2b of the link as it stands."""
+    return int.from_bytes(blake2b(url.encode(errors="replace"), digest_size=8).digest(), "big", signed=True)

@@ -34,6 +34,7 @@ _ORDER = ("published_at", "post_id", "brand_id")  # together, they are the key
 _KEYS = select(*(mentions.c[name] for name in _ORDER))
 _TOLD = (
     select(*mentions.c, *(posts.c[name] for name in ("title", "text", "url", "author", "site", "fetched_at")))
+    .add_columns(*(posts.c[name] for name in ("engagement", "reach", "rating", "edited_at", "withdrawn_at")))
     .add_columns(brands.c.slug.label("brand"), sources.c.slug.label("source"))
     .join(posts, posts.c.id == mentions.c.post_id)
     .join(brands, brands.c.id == mentions.c.brand_id)
@@ -77,6 +78,20 @@ class Mentions:
     def get(self, brand_slug: str, post_id: int) -> Mention | None:
         with self._database.read() as connection:
             return _get(connection, brand_slug, post_id)
+
+    def withdrawn(self, brand_id: int, moments: Sequence[datetime]) -> list[tuple[datetime, str, int | None]]:
+        """Mentions published at these very moments that their authors took back: when, the source's slug, and the hash
+        of the link (`ids.url_hash`).
+        """
+        query = (
+            select(mentions.c.published_at, sources.c.slug, posts.c.url_hash)
+            .join(posts, posts.c.id == mentions.c.post_id)
+            .join(sources, sources.c.id == mentions.c.source_id)
+            .where(mentions.c.brand_id == brand_id, mentions.c.published_at.in_(moments))
+            .where(posts.c.withdrawn_at.is_not(None))
+        )
+        with self._database.read() as connection:
+            return [(row.published_at, row.slug, row.url_hash) for row in connection.execute(query)]
 
     def count(self) -> int:
         """How many mentions were ever stored, copies and history included."""
@@ -354,6 +369,11 @@ def _mention(row: Row[Any]) -> Mention:
         scored_at=row.scored_at,
         correction=unpack_correction(row.correction),
         was=None if row.was is None else LABEL_NAMES[row.was],
+        engagement=row.engagement or {},
+        reach=row.reach,
+        rating=row.rating,
+        edited_at=row.edited_at,
+        withdrawn_at=row.withdrawn_at,
     )
 
 

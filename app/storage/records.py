@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from alerts.base import Action, Channel
+from alerts.detect.voices import Excluded
 from alerts.incident import Change as IncidentChange
 from app.model import Brand, Label, Policy, Sentiment
 from collectors.base import Post, Reject, Source, SourceState
@@ -67,8 +68,20 @@ ConfigChange = PutBrand | PutSource | PutChannel | PutPolicy | Archive
 
 @dataclass(frozen=True, slots=True)
 class KnownPost:
+    """A stored post, as far as another sighting of it may change it.
+
+    `source_id` is the source that it came from, `said` what `app.storage.changes.digest_of` makes of its words;
+    `engagement`, `reach` and `rating` are the last that is known.
+    """
+
     post_id: int
     brand_ids: frozenset[int]
+    source_id: int
+    said: bytes
+    rating: int | None = None
+    engagement: Mapping[str, int] = field(default_factory=dict)
+    reach: int | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ class CollectedPost:
 
     `sentiments` has one entry per brand that it mentions (brand id -> sentiment); empty: stored as a post only.
     `bands` say where its near copies are looked for (`app.story.bands`); none: it has no near copies. `grave` are the
-    grave terms that it says.
+    grave terms that it says. `recount_at`: when its source is to be asked what became of it, by `external_id`.
     """
 
     dedupe_key: bytes
@@ -91,14 +104,23 @@ class CollectedPost:
     sentiments: Mapping[int, Sentiment] = field(default_factory=dict)
     bands: tuple[int, ...] = ()
     grave: tuple[str, ...] = ()
+    external_id: str | None = None
+    recount_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CollectBatch:
-    """All that one good fetch changes, in one transaction. `items` may be empty (304, same body, nothing new)."""
+    """All that one good fetch changes, in one transaction. `items` may be empty (304, same body, nothing new).
+
+    `gone` are the dedupe keys of posts that their authors took back. `owner` None: the source was told (an inbox), so
+    nobody leases it; what several tell it at once is known by its dedupe key.
+
+    `lease_until`: the visit goes on (a stream), its lease is renewed; None: it ends. `as_of`: the source is known as it
+    was then; None: as it is now. `overrun`: items were lost, how many is unknown.
+    """
 
     source_id: int
-    owner: str
+    owner: str | None
     items: Sequence[CollectedPost]
     rejects: Sequence[Reject]
     cursor: Mapping[str, Any]
@@ -107,16 +129,59 @@ class CollectBatch:
     body_hash: bytes | None
     next_due_at: datetime
     adaptive_interval_s: int | None
+    gone: Sequence[bytes] = ()
+    lease_until: datetime | None = None
+    as_of: datetime | None = None
+    overrun: bool = False
+    moved_seen: int = 0
+    moved_to: str | None = None
+    cadence_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What really went in: new rows only. `mentions` counts copies too."""
+    """What really went in: new rows only. `mentions` counts copies too.
+
+    Of posts that were there already: `edited` ones, and those that were `withdrawn`.
+    """
 
     posts: int = 0
     mentions: int = 0
     copies: int = 0
     quarantined: int = 0
+    edited: int = 0
+    withdrawn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToRevisit:
+    """A stored post whose source is to be asked what became of it. `published_at` as it counts."""
+
+    post_id: int
+    dedupe_key: bytes
+    external_id: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What one answer said of posts that were asked for: `items` are as they are now, `gone` dedupe keys.
+
+    `next_at`: when each is asked for again, by post id; None: never.
+    """
+
+    items: Sequence[CollectedPost]
+    gone: Sequence[bytes]
+    next_at: Mapping[int, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a post said before its author changed it, which we saw `at`."""
+
+    at: datetime
+    title: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +218,7 @@ class StoredPost:
     fetched_at: datetime
     backfill: bool
     brands: tuple[str, ...] = ()
+    withdrawn_at: datetime | None = None
 
 
 # ── watch ────────────────────────────────────────────────────────────────────
@@ -227,7 +293,7 @@ class Verdict:
     verdict: str
     reason: str
     score: float
-    excluded: Sequence[tuple[int, datetime, str, str]] = ()
+    excluded: Sequence[Excluded] = ()
     sightings: Sequence[Sighting] = ()
 
 
@@ -265,7 +331,10 @@ class MentionSummary:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """A provisional mention, as far as whoever hears it again needs it. `language` is as it was identified."""
+    """A provisional mention, as far as whoever hears it again needs it. `language` is as it was identified.
+
+    `edited_at` says which version of the post this is.
+    """
 
     brand_id: int
     post_id: int
@@ -274,15 +343,18 @@ class Unheard:
     reply: bool
     language: str | None
     language_confidence: float
+    rating: int | None = None
+    edited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """What a mention's tone is after it was heard again."""
+    """What a mention's tone is after it was heard again, in the version of its post that was `edited_at`."""
 
     brand_id: int
     post_id: int
     sentiment: Sentiment
+    edited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +407,19 @@ class NewDelivery:
     alert: Mapping[str, Any]
     incident_id: str | None = None
     seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOf:
+    """Which of a source's troubles people have been told of from now on, where `was` is what they had been told of.
+
+    `at` is when they were last told anything of it.
+    """
+
+    source_id: int
+    was: tuple[str, ...]
+    told: tuple[str, ...]
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

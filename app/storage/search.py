@@ -22,6 +22,7 @@ MOST_WORDS = 16  # words of a search that count
 
 _NAME = "mention_search"
 _FTS5 = f"INSERT INTO {_NAME} (rowid, words) VALUES (?, ?)"  # noqa: S608
+_FTS5_DROP = f"INSERT INTO {_NAME} ({_NAME}, rowid, words) VALUES ('delete', ?, ?)"  # noqa: S608
 _TSVECTOR = (
     f"INSERT INTO {_NAME} (post_id, words)"  # noqa: S608
     " SELECT v.id, array_to_tsvector(string_to_array(v.words, ' '))"
@@ -47,6 +48,17 @@ def add(connection: Connection, rows: Sequence[tuple[int, str]]) -> None:
         connection.exec_driver_sql(_FTS5, list(rows))
     else:
         connection.exec_driver_sql(_TSVECTOR, ([post_id for post_id, _ in rows], [words for _, words in rows]))
+
+
+def drop(connection: Connection, rows: Sequence[tuple[int, str]]) -> None:
+    """Make posts not findable any more: (post id, the words that it was added with, which SQLite has to be told)."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_FTS5_DROP, list(rows))
+    else:
+        ids = [post_id for post_id, _ in rows]
+        connection.exec_driver_sql(f"DELETE FROM {_NAME} WHERE post_id = ANY(%s)", (ids,))  # noqa: S608
 
 
 def posts_with(asked: Sequence[str], dialect: Dialect, first_id: int = 0) -> Select[Any]:

@@ -5,6 +5,7 @@ leased  one worker asks it; the lease ends with `posts.store`, with `fail`, or b
 host    at most `per_host` leases at a time: politeness is owed to a server, not to a feed
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from app.storage.sealing import Vault
 from app.tables import quarantine, sources
 from collectors import COLLECTORS
 from collectors.base import Source
+from collectors.due import MOVED_SIGHTINGS
 
 _UNREAD: dict[str, Any] = {"etag": None, "last_modified": None, "body_hash": None}  # as if it was never read
 CLOCK_STEP = timedelta(seconds=60)  # two machines' clocks may differ by less; more is a clock that was set back
@@ -52,6 +54,31 @@ class Sources:
             )
         return [source_of(row, self._vault) for row in rows]
 
+    def claim_streams(self, kinds: Collection[str], now: datetime, owner: str, lease_s: float) -> list[Source]:
+        """Lease every due stream of these kinds that nobody follows. `posts.store` with a `lease_until` renews it."""
+        lease = timedelta(seconds=lease_s)
+        free = select(sources).where(_ready(now, lease), ~sources.c.polled, sources.c.kind.in_(kinds))
+        with self._database.write() as connection:
+            rows = connection.execute(free.with_for_update(skip_locked=True)).all()
+            ids = [row.id for row in rows]
+            connection.execute(
+                update(sources).where(sources.c.id.in_(ids)).values(lease_owner=owner, lease_until=now + lease)
+            )
+        return [source_of(row, self._vault) for row in rows]
+
+    def followed(self, owner: str) -> list[Source]:
+        """The streams that `owner` holds and still should, as they are configured now."""
+        mine = and_(sources.c.lease_owner == owner, ~sources.c.polled, in_use())
+        with self._database.read() as connection:
+            return [source_of(row, self._vault) for row in connection.execute(select(sources).where(mine))]
+
+    def release(self, source_id: int, owner: str, now: datetime) -> None:
+        """End a lease before its time: whoever wants to may go on. Nothing, where it is somebody else's by now."""
+        mine = and_(sources.c.id == source_id, sources.c.lease_owner == owner)
+        values = {"lease_owner": None, "lease_until": None, "next_due_at": now, "scheduled_at": now}
+        with self._database.write() as connection:
+            connection.execute(update(sources).where(mine).values(**values))
+
     def fail(self, failure: Failure, now: datetime) -> None:
         """Write a failed visit down and end its lease. Raises `LeaseLost` when it is somebody else's by now."""
         with self._database.write() as connection:
@@ -71,6 +98,23 @@ class Sources:
             )
             if not changed.rowcount:
                 raise LeaseLost(f"source {failure.source_id}")
+
+    def sharers(self, kinds: Collection[str]) -> dict[str, int]:
+        """How many sources of each of these kinds are asked: what its API grants is divided by it."""
+        if not kinds:
+            return {}
+        asked = and_(sources.c.kind.in_(kinds), in_use())
+        query = select(sources.c.kind, func.count().label("number")).where(asked).group_by(sources.c.kind)
+        with self._database.read() as connection:
+            return {row.kind: row.number for row in connection.execute(query)}
+
+    def at(self, url: str, but: int) -> str | None:
+        """The slug of a source, archived ones left out, which is asked at this address; `but` is none of them."""
+        here = or_(sources.c.url == url, and_(sources.c.moved_to == url, sources.c.moved_seen >= MOVED_SIGHTINGS))
+        query = select(sources.c.slug).where(here, sources.c.id != but, sources.c.archived_at.is_(None)).limit(1)
+        with self._database.read() as connection:
+            slug: str | None = connection.execute(query).scalar()
+            return slug
 
     def poll_now(self, slug: str, now: datetime) -> bool:
         """Make a source due, and give one that was stopped another chance. False when there is no such source."""
@@ -124,7 +168,7 @@ def put(connection: Connection, source: Source, vault: Vault, now: datetime) -> 
     if (stored.kind, stored.url, stored.settings) != (source.kind, source.url, values["settings"]):
         values |= _fresh(now)
     elif stored.archived_at is not None or stored.state == "disabled" or stored.enabled != source.enabled:
-        values |= {"state": "late", "next_due_at": now, "scheduled_at": now}
+        values |= {"state": "late", "next_due_at": now, "scheduled_at": now, "told": None}
     elif stored.interval_s != source.interval_s:
         values |= {"adaptive_interval_s": None, "next_due_at": now, "scheduled_at": now}
     if stored.brands != values["brands"]:
@@ -181,6 +225,8 @@ def source_of(row: Row[Any], vault: Vault) -> Source:
         moved_to=row.moved_to,
         cadence_s=row.cadence_s,
         overrun_at=row.overrun_at,
+        told=tuple((row.told or "").split()),
+        told_at=row.told_at,
     )
 
 
@@ -190,15 +236,17 @@ def lease_over(table: Any, now: datetime, lease: timedelta) -> ColumnElement[boo
     return or_(until.is_(None), until <= now, until > now + 2 * lease)
 
 
+def _ready(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    due = or_(sources.c.next_due_at <= now, sources.c.scheduled_at > now + CLOCK_STEP)
+    return and_(due, lease_over(sources, now, lease), in_use())
+
+
+def in_use() -> ColumnElement[bool]:
+    return and_(sources.c.enabled, sources.c.archived_at.is_(None), sources.c.state != "disabled")
+
+
 def _due(now: datetime, lease: timedelta, limit: int, per_host: int) -> Any:
-    ready = and_(
-        or_(sources.c.next_due_at <= now, sources.c.scheduled_at > now + CLOCK_STEP),
-        lease_over(sources, now, lease),
-        sources.c.polled,
-        sources.c.enabled,
-        sources.c.archived_at.is_(None),
-        sources.c.state != "disabled",
-    )
+    ready = and_(_ready(now, lease), sources.c.polled)
     asked = (
         select(sources.c.host, func.count().label("leases"))
         .where(sources.c.lease_owner.is_not(None), ~lease_over(sources, now, lease))
@@ -246,4 +294,6 @@ def _fresh(now: datetime) -> dict[str, Any]:
         "moved_to": None,
         "cadence_s": None,
         "overrun_at": None,
+        "told": None,
+        "told_at": None,
     }

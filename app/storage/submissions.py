@@ -40,10 +40,17 @@ class Submissions:
             raise Conflict(f"the key {key!r} was used with another body")
         return before.answer or None
 
-    def finish(self, source_id: int, key: str, answer: Mapping[str, Any]) -> None:
-        """Keep the answer of a key that is under way."""
+    def finish(self, source_id: int, key: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Keep the answer of a key that is under way, and give the one that stands: the first, of those that several
+        workers came to at once.
+        """
         with self._database.write() as connection:
+            kept = select(submissions.c.answer).where(*_one(source_id, key)).with_for_update()
+            before: Mapping[str, Any] | None = connection.execute(kept).scalar()
+            if before:
+                return before
             connection.execute(update(submissions).where(*_one(source_id, key)).values(answer=answer))
+        return answer
 
     def heard(self, keys: Sequence[bytes]) -> dict[bytes, tuple[int, tuple[tuple[str, Label], ...]]]:
         """By dedupe key, of what is stored: the post's id, and (brand slug, label that counts) of its mentions."""

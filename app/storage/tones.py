@@ -1,4 +1,5 @@
-"""The tone of what is stored, changed: heard again by a scorer, corrected by a person, doubted by the operator.
+"""The tone of what is stored, changed: heard again by a scorer, corrected by a person, doubted by the operator, or of
+words that are others now.
 
     lock | rows | what they counted for out, what they count for now in  > mentions, volumes, the brand's revision
                                                                            [a correction: its line in the audit trail]
@@ -39,6 +40,8 @@ _REWRITE = (
     .where(*_HERE)
     .values(**{name: bindparam(f"new_{name}", type_=mentions.c[name].type) for name in _CHANGED})
 )
+_TAKEN_BACK = posts.c.withdrawn_at.is_not(None)
+_NO_WORDS = object()
 _DOUBT = update(mentions).where(*_HERE).values(provisional=True)
 
 
@@ -46,7 +49,7 @@ def provisional(connection: Connection, limit: int) -> list[Unheard]:
     newest = select(*(mentions.c[name] for name in _KEY)).where(PROVISIONAL)
     page = newest.order_by(*falling(mentions, _KEY)).limit(limit).subquery("page")
     query = (
-        select(mentions, posts.c.title, posts.c.text, posts.c.reply)
+        select(mentions, *(posts.c[name] for name in ("title", "text", "reply", "rating", "edited_at")))
         .join(page, tuple_(*(mentions.c[name] for name in _KEY)) == tuple_(*(page.c[name] for name in _KEY)))
         .join(posts, posts.c.id == mentions.c.post_id)
         .order_by(*falling(page, _KEY))
@@ -61,11 +64,15 @@ def waiting(connection: Connection) -> int:
 def restate(connection: Connection, rescored: Sequence[Rescored], now: datetime) -> list[Restated]:
     one_at_a_time(connection)
     heard = {(one.brand_id, one.post_id): replace(one.sentiment, provisional=False) for one in rescored}
+    post_ids = sorted({post_id for _, post_id in heard})
+    told = _versions(connection, post_ids)
+    stale = {(one.brand_id, one.post_id) for one in rescored if told.get(one.post_id, _NO_WORDS) != one.edited_at}
     changes = []
-    for row in _rows_of(connection, sorted({post_id for _, post_id in heard})):
-        sentiment = heard.get((row.brand_id, row.post_id))
-        # A person was faster; or another worker was, who heard the same.
-        if sentiment is None or row.correction is not None or unpack(row) == sentiment:
+    for row in _rows_of(connection, post_ids):
+        place = row.brand_id, row.post_id
+        sentiment = heard.get(place)
+        # A person was faster, or another worker was, who heard the same; or its author was, who said something else.
+        if sentiment is None or row.correction is not None or unpack(row) == sentiment or place in stale:
             continue
         was = row.was if LABEL_CODES[sentiment.label] == row.label else row.label
         changes.append(_Change(row, sentiment, None, scored_at=now, was=was))
@@ -75,6 +82,24 @@ def restate(connection: Connection, rescored: Sequence[Rescored], now: datetime)
         Restated(slugs[one.row.brand_id], one.row.post_id, LABEL_NAMES[one.row.label], one.sentiment.label)
         for one in changes
     ]
+
+
+def change_words(connection: Connection, post_ids: Sequence[int], now: datetime, *, again: bool) -> None:
+    """What these posts say is something else now, and to be heard `again`, or is no more: evidence in it goes.
+
+    They count as they did until they are heard again. What a person has said of one stays.
+    """
+    changes = [
+        _Change(
+            row,
+            replace(unpack(row), evidence=(), provisional=again),
+            unpack_correction(row.correction),
+            scored_at=row.scored_at,
+            was=row.was,
+        )
+        for row in _rows_of(connection, post_ids)
+    ]
+    _write(connection, changes, now)
 
 
 def correct(
@@ -125,6 +150,7 @@ def doubt(database: Database, since: datetime | None, until: datetime | None, no
     query = (
         select(*(mentions.c[name] for name in _KEY))
         .where(mentions.c.correction.is_(None), mentions.c.scored_at <= now, text("NOT mentions.provisional"))
+        .where(~select(posts.c.id).where(posts.c.id == mentions.c.post_id, _TAKEN_BACK).exists())
         .order_by(*falling(mentions, _KEY))
     )
     if since is not None:
@@ -213,6 +239,15 @@ def _place(row: Row[Any]) -> dict[str, Any]:
     return {f"at_{name}": getattr(row, name) for name in _KEY}
 
 
+def _versions(connection: Connection, post_ids: Sequence[int]) -> dict[int, datetime | None]:
+    """When these posts were last edited, without those that were taken back."""
+    found: dict[int, datetime | None] = {}
+    for some in chunks(post_ids):
+        query = select(posts.c.id, posts.c.edited_at).where(is_in(posts.c.id, some, dialect_of(connection)))
+        found |= {row.id: row.edited_at for row in connection.execute(query.where(~_TAKEN_BACK))}
+    return found
+
+
 def _rows_of(connection: Connection, post_ids: Sequence[int]) -> list[Row[Any]]:
     """The mentions of these posts, by all brands, held until the transaction ends."""
     rows: list[Row[Any]] = []
@@ -252,6 +287,8 @@ def _unheard(row: Row[Any]) -> Unheard:
         reply=row.reply,
         language=reading.language,
         language_confidence=reading.language_confidence or 0.0,
+        rating=row.rating,
+        edited_at=row.edited_at,
     )
 
 

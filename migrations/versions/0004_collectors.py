@@ -17,7 +17,13 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-SOURCE = (("moved_to", sa.Text()), ("cadence_s", sa.Integer()), ("overrun_at", sa.BigInteger()))
+SOURCE = (
+    ("moved_to", sa.Text()),
+    ("cadence_s", sa.Integer()),
+    ("overrun_at", sa.BigInteger()),
+    ("told", sa.Text()),
+    ("told_at", sa.BigInteger()),
+)
 POST = (
     ("external_id", sa.Text()),
     ("url_hash", sa.BigInteger()),
@@ -71,9 +77,30 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_submissions_at", "submissions", ["at"])
+    op.create_table(
+        "subscriptions",
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("hub", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger()),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger()),
+        sa.Column("pushed_at", sa.BigInteger()),
+        sa.Column("woken_at", sa.BigInteger()),
+        sa.Column("last_error", sa.Text()),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name="fk_subscriptions_source_id"),
+        sa.PrimaryKeyConstraint("source_id", name="pk_subscriptions"),
+        sa.UniqueConstraint("token_hash", name="uq_subscriptions_token_hash"),
+    )
+    op.create_index("ix_subscriptions_due", "subscriptions", ["due_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("subscriptions")
     op.drop_table("submissions")
     op.drop_table("post_versions")
     op.drop_index("ix_posts_recount", "posts")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.model import Evidence, MentionFilter, Sentiment
 from app.storage import LeaseLost, Storage, StorageError
+from app.storage.changes import digest_of
 from app.storage.records import Archive, KnownPost, Stored
 from app.storage.stories import MOST_ON_A_BAND
 from app.story import BANDS, bands, text_hash
@@ -111,7 +112,7 @@ def test_a_stored_post_becomes_a_mention_of_a_brand_that_came_later(world: World
     zeta = world.brand("zeta")
 
     again = world.item("a", {acme: "negative", zeta: "neutral"}, age=timedelta(hours=3))
-    assert world.collect(source, again, world.item("b", {zeta: "neutral"}, text="otra cosa")) == Stored(0, 2)
+    assert world.collect(source, again, world.item("b", {zeta: "neutral"}, text="algo")) == Stored(0, 2)
 
     [of_zeta] = [m for m in world.storage.mentions.page(MentionFilter(brands=("zeta",))) if m.title == "a"]
     assert of_zeta.published_at == world.now - timedelta(minutes=1), "the post's own time decides, not the new claim"
@@ -265,7 +266,7 @@ def test_a_mention_of_no_known_brand_costs_its_post_only(world: World) -> None:
 
 def test_rejects_are_quarantined_once(world: World) -> None:
     source = world.source()
-    rejects = [Reject("no date", "<item>\0one</item>"), Reject("no title", "x" * 5_000)]
+    rejects = [Reject("no date", "<item>\0one</item>"), Reject("no title", "x" * 70_000)]
     assert world.collect(source, rejects=rejects).quarantined == 2
     assert world.collect(source, rejects=rejects).quarantined == 0, "a feed shows the same bad item at every visit"
     rows = world.storage.sources.quarantined("diario", 10)
@@ -273,16 +274,16 @@ def test_rejects_are_quarantined_once(world: World) -> None:
         ("diario", "no title", world.now),
         ("diario", "no date", world.now),
     ]
-    assert [len(row.sample) for row in rows] == [2_000, len("<item>one</item>")]
+    assert [len(row.sample) for row in rows] == [65_536, len("<item>one</item>")]
 
 
 def test_a_hostile_source_fills_its_quarantine_and_no_more(world: World) -> None:
     source, other = world.source(), world.source("otro")
     world.collect(other, rejects=[Reject("kept", "kept")])
-    world.collect(source, rejects=[Reject("bad", f"{number}") for number in range(400)])
-    world.collect(source, rejects=[Reject("bad", f"{number}") for number in range(400, 700)])
+    world.collect(source, rejects=[Reject("bad", f"{number}") for number in range(80)])
+    world.collect(source, rejects=[Reject("bad", f"{number}") for number in range(80, 140)])
     rows = world.storage.sources.quarantined("diario", 1_000)
-    assert [row.sample for row in rows] == [f"{number}" for number in range(699, 199, -1)]
+    assert [row.sample for row in rows] == [f"{number}" for number in range(139, 39, -1)]
     assert len(world.storage.sources.quarantined("otro", 10)) == 1
 
 
@@ -518,8 +519,8 @@ def test_known_tells_posts_and_their_brands(world: World) -> None:
     known = world.storage.posts.known([item.dedupe_key for item in items])
     ids = {post.post.title: post.id for post in world.storage.posts.page()}
     assert known == {
-        items[0].dedupe_key: KnownPost(ids["a"], frozenset({acme.id})),
-        items[1].dedupe_key: KnownPost(ids["b"], frozenset()),
+        items[0].dedupe_key: KnownPost(ids["a"], frozenset({acme.id}), source.id, digest_of("a", "", reply=False)),
+        items[1].dedupe_key: KnownPost(ids["b"], frozenset(), source.id, digest_of("b", "", reply=False)),
     }
     assert world.storage.posts.known([]) == {}
 

@@ -148,3 +148,42 @@ def test_nothing_due_is_an_empty_list(world: World) -> None:
     assert claimed(world, world.now) == []
     world.source()
     assert claimed(world, world.now, limit=0) == []
+
+
+def test_a_quota_is_shared_by_the_sources_that_are_asked(world: World) -> None:
+    for slug in ("a", "b", "gone", "stopped"):
+        world.source(slug, kind="hackernews", url=None)
+    world.source("off", kind="hackernews", url=None, enabled=False)
+    world.source("other")
+    world.storage.apply([Archive("source", "gone")], world.now)
+    claimed(world, world.now, per_host=9)
+    world.storage.sources.fail(failure(world, "stopped", disable=True), world.now)
+    assert world.storage.sources.sharers({"hackernews", "nothing"}) == {"hackernews": 2}
+    assert world.storage.sources.sharers(()) == {}
+
+
+def test_it_knows_who_is_asked_at_an_address(world: World) -> None:
+    here, there = "https://diario.example/feed", "https://www.diario.example/feed"
+    diario = world.source("diario", url=here)
+    assert world.storage.sources.at(here, but=0) == "diario"
+    assert world.storage.sources.at(here, but=diario.id) is None
+    for seen, found in ((2, None), (3, "diario")):
+        world.storage.sources.poll_now("diario", world.now)
+        claimed(world, world.now)
+        world.storage.posts.store(world.batch(diario, moved_seen=seen, moved_to=there), world.now)
+        assert world.storage.sources.at(there, but=0) == found
+    world.storage.apply([Archive("source", "diario")], world.now)
+    assert world.storage.sources.at(here, but=0) is None
+
+
+def test_what_a_visit_learned_of_its_source_is_kept(world: World) -> None:
+    diario = world.source()
+    claimed(world, world.now)
+    learned = {"moved_seen": 1, "moved_to": "https://www.diario.example/feed", "cadence_s": 5400}
+    world.storage.posts.store(world.batch(diario, overrun=True, **learned), world.now)
+    kept = world.storage.sources.get("diario")
+    assert {name: getattr(kept, name) for name in learned} == learned
+    assert kept.overrun_at == world.now
+    world.source(url="https://otro.example/feed")
+    anew = world.storage.sources.get("diario")
+    assert (anew.moved_seen, anew.moved_to, anew.cadence_s, anew.overrun_at) == (0, None, None, None)
