@@ -33,6 +33,7 @@ import httpx
 from pipeline import OpenVault, feed
 from sqlalchemy import insert
 
+from app.pipeline.sessions import Sessions
 from app.pipeline.visit import Visitor
 from app.storage import Storage, open_storage
 from app.storage.records import PutSource
@@ -136,7 +137,7 @@ async def race(feeds: int, port: int) -> None:
         for number in range(ROUNDS + 1):
             for name, ask in racers.items():
                 hosts = Hosts()  # the rounds follow each other faster than a host should be asked
-                visitor = Visitor(ours, sandbox, hosts)
+                visitor = Visitor(Sessions(ours, hosts), sandbox)
                 rate = await all_of(asked, ask)
                 if number:
                     figures[name].append(rate)

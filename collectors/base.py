@@ -55,8 +55,8 @@ class Source:
     slugs, empty = every brand. `cursor` belongs to the collector and is opaque to everybody else. `interval_s` is what
     the operator asked for; `adaptive_interval_s` what the source's own cadence taught. `queries` is filled in by the
     walk before `request`. `secret` is the plain credential, only ever in memory, None when the kind needs none;
-    `session` is what signing in with it gave, filled in by the walk like `queries`. `tier` is 1 where a single grave
-    word is enough to warn, else 2.
+    `session` is what signing in with it gave, filled in by the walk like `queries`, and so is `asked_at`, when the
+    visit under way began. `tier` is 1 where a single grave word is enough to warn, else 2.
     """
 
     id: int
@@ -74,7 +74,8 @@ class Source:
     tier: int = 2
     queries: tuple[Query, ...] = ()
     session: str | None = field(default=None, repr=False)
-    # state, written by the collect walk only
+    asked_at: datetime | None = None
+    # state, written by the walks only
     cursor: Mapping[str, Any] = field(default_factory=dict)
     etag: str | None = None
     last_modified: str | None = None
@@ -93,6 +94,8 @@ class Source:
     moved_to: str | None = None
     cadence_s: int | None = None
     overrun_at: datetime | None = None
+    told: tuple[str, ...] = ()
+    told_at: datetime | None = None
 
     @property
     def first_run(self) -> bool:
@@ -143,7 +146,8 @@ class Page:
     wish (ttl, sy:).
 
     `truncated` says how many items were left out by a cap. `gone` are ids of posts that their authors took back.
-    `wait_s`: the source asked not to be asked again before so many seconds.
+    `wait_s`: the source asked not to be asked again before so many seconds. `hub`: (address, topic) of the WebSub hub
+    that says when there is something new, and what it calls the source.
     """
 
     posts: tuple[Post, ...]
@@ -155,6 +159,7 @@ class Page:
     truncated: int = 0
     gone: tuple[str, ...] = ()
     wait_s: int | None = None
+    hub: tuple[str, str] | None = None
 
 
 class Kind(Protocol):

@@ -34,6 +34,7 @@ from collectors.items import (
     inner,
     listed,
     moment,
+    page_token,
     read_items,
     read_object,
     text,
@@ -115,7 +116,7 @@ class Bluesky:
         answer, views, gone = _views(response)
         posts, rejects = read_items(views, _post)
         times = [int(at.timestamp()) for view in views if (at := moment(inner(view), "indexedAt"))]
-        newest, onward = max(times, default=0), text(answer, "cursor")
+        newest, onward = max(times, default=0), page_token(answer, "cursor", API)
         known = walk.mark - OVERLAP_S if walk.mark else 0
         walk = walk.answered(newest)
         further = replace(walk, token=onward) if onward and views and newest > known else None

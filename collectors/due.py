@@ -47,17 +47,25 @@ def fastest_s(source: Source) -> int:
     return min(source.interval_s, max(FASTEST_S, source.interval_s // FASTEST_FACTOR))
 
 
-def learned_interval_s(source: Source, *, new: int, offered: int) -> int:
+def slowest_s(source: Source) -> int:
+    """Six times as slow as the operator asked for, once a day at least."""
+    return max(source.interval_s, min(source.interval_s * SLOWEST_FACTOR, DAY_S))
+
+
+def learned_interval_s(source: Source, *, new: int, offered: int, pushed: bool = False) -> int:
     """The pace for the next time, from how many of the `offered` items were `new`.
 
     Nothing new: slower by a quarter, down to a sixth of what the operator asked for, or once a day. Something new: back
     to what the operator asked for. More than half of it new: twice as fast, since a window that turns over loses items;
     never faster than four times the operator's interval, nor than once a minute unless the operator asked for that.
     `offered` 0 (an API that only returns what is new) teaches nothing. An unchanged document counts as one item that is
-    not new.
+    not new. `pushed`: a hub that has proved itself says when there is something new, so the slowest pace is enough to
+    see that it still does.
     """
     pace = pace_s(source)
-    slowest = max(source.interval_s, min(source.interval_s * SLOWEST_FACTOR, DAY_S))
+    slowest = slowest_s(source)
+    if pushed:
+        return slowest
     if not offered:
         wanted = float(pace)
     elif not new:

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urljoin
 
 from lxml import etree
 
 from collectors.base import Page, Post, Reject
 from collectors.dates import read_date
-from collectors.link import web_link
+from collectors.link import URL_LIMIT, web_link
 from collectors.text import AUTHOR_LIMIT, body, clean, one_line, title
 
 ITEMS_PER_FETCH = 500
@@ -73,7 +74,10 @@ class Item:
 
 @dataclass(slots=True)
 class Feed:
-    """A feed in its own words. `ttl` is in minutes, `period` and `frequency` are those of the syndication module."""
+    """A feed in its own words. `ttl` is in minutes, `period` and `frequency` are those of the syndication module.
+
+    `links` are (relation, address) of the feed itself.
+    """
 
     title: Markup = Markup()
     language: str = ""
@@ -81,6 +85,7 @@ class Feed:
     ttl: str = ""
     period: str = ""
     frequency: str = ""
+    links: Sequence[tuple[str, str]] = ()
     rejects: Sequence[Reject] = ()
 
 
@@ -133,6 +138,7 @@ def to_page(feed: Feed, url: str) -> Page:
         title=title(feed.title.value, html=feed.title.html) or None,
         interval_hint_s=interval_hint_s(feed),
         truncated=len(dated) - len(kept),
+        hub=hub_of(feed.links, url),
     )
 
 
@@ -198,6 +204,31 @@ def interval_hint_s(feed: Feed) -> int | None:
     if not wish:
         wish = _PERIODS_S.get(feed.period.strip().lower(), 0) / (_number(feed.frequency) or 1)
     return min(int(wish), HINT_LIMIT_S) if wish >= 1 else None
+
+
+def hub_of(links: Iterable[tuple[str, str]], url: str) -> tuple[str, str] | None:
+    """(hub, topic) as in https://www.w3.org/TR/websub/#discovery: the first of each, of several hubs one with https.
+
+    A topic goes back to the hub letter by letter. A feed that does not say what it is called goes by its address.
+    """
+    absolute = [(relation.lower(), _absolute(url, address)) for relation, address in links]
+    hubs = sorted((address for relation, address in absolute if relation == "hub" and address), key=_is_plain)
+    topic = next((address for relation, address in absolute if relation == "self" and address), url)
+    return (hubs[0], topic) if hubs else None
+
+
+def _is_plain(address: str) -> bool:
+    return not address.startswith("https://")
+
+
+def _absolute(url: str, address: str) -> str:
+    """Empty for what is no web address, or one too long."""
+    address = clean(address, URL_LIMIT + 1).strip()
+    try:
+        found = urljoin(url, address)
+    except ValueError:
+        return ""
+    return found if address and found.startswith(("http://", "https://")) and len(found) <= URL_LIMIT else ""
 
 
 def _post(item: Item, moment: datetime | None, feed: Feed, url: str, tell: Names) -> Post | None:

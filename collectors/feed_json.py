@@ -29,8 +29,15 @@ def read_json_feed(text: str) -> Feed:
         title=Markup(_text(document, "title")),
         language=_text(document, "language"),
         items=items,
+        links=[("self", _text(document, "feed_url")), *(("hub", address) for address in _hubs(document))],
         rejects=tuple(rejects),
     )
+
+
+def _hubs(document: Mapping[str, Any]) -> list[str]:
+    listed = document.get("hubs")
+    hubs = [hub for hub in (listed if isinstance(listed, list) else []) if isinstance(hub, Mapping)]
+    return [_text(hub, "url") for hub in hubs if _text(hub, "type").lower() == "websub"]
 
 
 def _reject(reason: str, entry: Any) -> Reject:

@@ -46,6 +46,7 @@ def read_loose(text: str) -> Feed:
         ttl=_text(about, "ttl"),
         period=_text(about, "sy_updateperiod"),
         frequency=_text(about, "sy_updatefrequency"),
+        links=[(_text(link, "rel"), _text(link, "href")) for link in _list(about, "links")],
     )
 
 

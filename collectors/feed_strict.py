@@ -139,12 +139,16 @@ class _Reader:
         if container is not root:
             base, language = self.scope(container, base, language)
         items: list[Item] = []
+        links: list[tuple[str, str]] = []
         for child in container:
             if child.tag == item_tag:
                 items.append(self._item(child, base, language))
+            elif self.name(child) == "link":
+                links.append((child.get("rel", "alternate"), joined(base, child.get("href", "").strip())))
             else:
                 self._about_feed(feed, child)
         feed.items = items
+        feed.links = links
         return feed
 
     def _about_feed(self, feed: Feed, element: "etree._Element") -> None:

@@ -115,8 +115,8 @@ def questions(source: Source) -> tuple[str, ...]:
     if query := str(source.settings.get("query", "")).strip():
         return (query,)
     found: list[str] = []
-    for query in source.queries:
-        asked = list(dict.fromkeys(quoted(term.strip().lower()) for term in query.terms if term.strip()))
+    for brand in source.queries:
+        asked = list(dict.fromkeys(quoted(term.strip().lower()) for term in brand.terms if term.strip()))
         for part in together(asked, " OR ", QUERY_LIMIT):
             found.append(f"({part})" if " OR " in part else part)
     return tuple(dict.fromkeys(found))

@@ -32,6 +32,7 @@ from collectors.text import AUTHOR_LIMIT, TITLE_LIMIT, body, one_line
 
 BASE = "https://api.github.com"
 VERSION = "2022-11-28"
+NEEDED = "a token (https://github.com/settings/tokens)"
 PER_PAGE = 100
 SHOWN = 1_000  # results of one search, whatever the page
 BACKFILL_DAYS = 7
@@ -63,6 +64,8 @@ class GitHub:
                 raise ValueError(f"the setting repositories holds {name!r}: a repository is written OWNER/NAME")
         settings.text(source, "query")
         settings.whole(source, "backfill_days", BACKFILL_DAYS, 0, 365)
+        if source.secret:
+            settings.secret(source, NEEDED)
 
     def namespace(self, source: Source) -> str:
         """Two servers give the same ids to different things."""
@@ -81,7 +84,7 @@ class GitHub:
         }
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
         if source.secret:
-            headers["Authorization"] = f"Bearer {source.secret}"
+            headers["Authorization"] = f"Bearer {settings.credential(source, NEEDED)}"
         return httpx.Request(
             "GET", (source.url or BASE).rstrip("/") + "/search/issues", params=parameters, headers=headers
         )

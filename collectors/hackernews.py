@@ -12,7 +12,7 @@ terms: posts are matched again, and told apart by `objectID`.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx
 
@@ -68,8 +68,7 @@ class HackerNews:
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
         walk = Walk.of(source, terms(source))
-        backfill = timedelta(days=source.settings.get("backfill_days", BACKFILL_DAYS))
-        since = walk.mark - OVERLAP_S if walk.mark else int((now - backfill).timestamp())
+        since = walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S)
         window = [f"created_at_i>{since}"] + ([f"created_at_i<{walk.before}"] if walk.before else [])
         parameters = {
             "query": walk.term,

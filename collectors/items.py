@@ -15,6 +15,7 @@ from collectors.text import clean
 LATEST = 2**32  # Unix seconds, in 2106: beyond that it is no time
 MOST = 2**53  # beyond that a count is no count
 SAMPLE_LIMIT = 65_536
+PAGE_TOKEN_LIMIT = 2_000
 
 Item = Mapping[str, Any]
 
@@ -103,6 +104,16 @@ def token(item: Item, name: str, api: str) -> str:
     value = text(item, name).strip()
     if not value or not value.isascii() or not value.isprintable():
         raise foreign(api, f"no {name}")
+    return value
+
+
+def page_token(item: Item, name: str, api: str) -> str:
+    """What to give back for the next page; empty where there is none. Raises `CollectError` (`not_<api>`) for one that
+    cannot stand in an address.
+    """
+    value = text(item, name)
+    if len(value) > PAGE_TOKEN_LIMIT or not value.isprintable():
+        raise foreign(api, f"no usable {name}")
     return value
 
 

@@ -35,6 +35,7 @@ from collectors.items import (
     inner,
     listed,
     moment,
+    page_token,
     read_items,
     read_object,
     text,
@@ -100,14 +101,14 @@ class Lemmy:
         found = read_object(response, "Lemmy")
         version = _version(source)
         if version is None:
-            return Page((), cursor={**source.cursor, "api": _told(found), "fails": source.fail_count}, next=True)
+            return Page((), cursor={**source.cursor, "api": _told(found)}, next=True)
         walk = Walk.of(source, words(source))
         lists = _lists(found)
         views = [view for views in lists for view in views]
         posts, rejects = read_items(views, _post)
         walk = walk.answered(max((_published(view) for view in views), default=0))
         since = walk.mark - OVERLAP_S if walk.mark else walk.newest - _backfill_days(source) * DAY_S
-        token = text(found, "next_page") if version == "v4" else ""
+        token = page_token(found, "next_page", "Lemmy") if version == "v4" else ""
         after, given_up = walk.advanced(words(source), _further(walk, lists, since, token, version))
         return Page(
             posts=walk.unseen(posts),
@@ -147,8 +148,7 @@ def _version(source: Source) -> Version | None:
     known = source.cursor.get("api")
     if known not in ("v3", "v4"):
         return None
-    failed = source.fail_count - source.cursor.get("fails", 0)
-    if failed % TRY_OTHER == TRY_OTHER - 1:
+    if source.fail_count % TRY_OTHER == TRY_OTHER - 1:
         return "v3" if known == "v4" else "v4"
     return "v3" if known == "v3" else "v4"
 

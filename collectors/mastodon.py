@@ -95,7 +95,7 @@ class Mastodon:
         after, given_up = walk.advanced(terms(source), replace(walk, page=walk.page + 1) if more else None)
         return Page(
             posts=walk.unseen(posts),
-            cursor=after.cursor(source, posts),
+            cursor=after.cursor(source, posts, _latest),
             next=after.unfinished,
             rejects=(*rejects, *_unlisted(statuses)),
             title=urlsplit(source.url or "").hostname,
@@ -144,6 +144,11 @@ def _tag(term: str) -> str:
 def _id_at(at: datetime) -> int:
     """The least id of a status that was written then or later: Mastodon's lib/mastodon/snowflake.rb."""
     return _id_of(at.timestamp())
+
+
+def _latest(asked_at: datetime) -> int:
+    """The greatest mark that a visit may leave: without the overlap it is no later than the visit."""
+    return _id_at(asked_at) + _id_of(OVERLAP_S)
 
 
 def _id_of(seconds: float) -> int:

@@ -49,7 +49,10 @@ class Rss:
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
         text = read_text(response.content, response.headers.get("content-type", ""))
-        return to_page(read_feed(text), str(response.url))
+        feed = read_feed(text)
+        said = [(name, link["url"]) for name in ("hub", "self") if (link := response.links.get(name)) and "url" in link]
+        feed.links = [*said, *feed.links]  # a Link header goes before the document (RFC 8288, and WebSub's discovery)
+        return to_page(feed, str(response.url))
 
 
 def read_feed(text: str) -> Feed:

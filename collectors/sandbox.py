@@ -28,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pebble import ProcessExpired, ProcessPool
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 MEBIBYTE = 1024 * 1024
 TASKS_PER_CHILD = 1_000  # then a fresh one takes over: what a parser leaks does not add up
 GRACE_S = 3.0
+HIDDEN = "•••"
 _ENDED_BY_TIMER = -signal.SIGALRM
 
 
@@ -113,9 +115,8 @@ class Sandbox:
                 raise self._took_too_long() from None
             raise CollectError("parse_killed", "Reading the answer crashed the child process that did it.") from error
         if isinstance(outcome, Refusal):
-            raise CollectError(
-                outcome.code, outcome.message, permanent=outcome.permanent, retry_after_s=outcome.retry_after_s
-            )
+            message = _untold(outcome.message, source)
+            raise CollectError(outcome.code, message, permanent=outcome.permanent, retry_after_s=outcome.retry_after_s)
         if not isinstance(outcome, Page):
             raise TypeError(f"a child gave {type(outcome).__name__}, not a Page")
         return outcome
@@ -171,6 +172,13 @@ class Sandbox:
         for future in [future for future, asked in list(self._owed.items()) if asked is pool]:
             with suppress(InvalidStateError):
                 future.set_exception(BrokenProcessPool("the children were ended"))
+
+
+def _untold(message: str, source: Source) -> str:
+    """An error may quote an answer, and an answer the question that it was asked."""
+    for secret in filter(None, (source.secret, source.session)):
+        message = message.replace(quote(secret, safe=""), HIDDEN).replace(secret, HIDDEN)
+    return message
 
 
 def _prepare(memory_mb: int) -> None:

@@ -4,10 +4,11 @@
 
 A visit asks each term in turn and stops after 20 requests; the next one goes on where it stopped. A term's mark moves
 forward when its pages are read, or when 20 of them are, so what dies half way is read again, and a term whose requests
-fail does not hold up the others. Windows overlap, and a post may answer several terms: the last ids are remembered.
+fail does not hold up the others. No mark is beyond the visit that set it, whatever dates an answer holds: what comes
+later would never be asked for. Windows overlap, and a post may answer several terms: the last ids are remembered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -20,6 +21,11 @@ SEEN_LIMIT = 500
 DAY_S = 86_400
 
 
+def unix(at: datetime) -> int:
+    """In Unix seconds."""
+    return int(at.timestamp())
+
+
 @dataclass(frozen=True, slots=True)
 class Walk:
     """Where the asking stands; the cursor in words. Numbers are 0, texts empty, where nothing is known.
@@ -27,9 +33,7 @@ class Walk:
     `marks`: per term, the newest that its last whole reading showed, as the API counts (Unix seconds, or an id).
     `term` says what to ask next, and `page`, `before` or `token` where to go on with it, as the API turns pages.
     `newest` is the newest of this term's unfinished reading, `read` the number of its answers. `left` is how many terms
-    this visit still has to ask, `asked` how many answers it got; both are 0 between visits. `fails` is the source's
-    count of failures when this was written: a higher one means that what was to be asked next failed. `seen` are the
-    last ids.
+    this visit still has to ask, `asked` how many answers it got; both are 0 between visits. `seen` are the last ids.
     """
 
     marks: Mapping[str, int] = field(default_factory=dict)
@@ -41,12 +45,11 @@ class Walk:
     read: int = 0
     left: int = 0
     asked: int = 0
-    fails: int = 0
     seen: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, source: Source, terms: Sequence[str]) -> Self:
-        """What to ask now. One that failed since the cursor was written waits until the other terms had their turn.
+        """What to ask now. One that failed since the last good visit waits until the other terms had their turn.
 
         Raises `CollectError` where there is nothing to ask for.
         """
@@ -54,10 +57,9 @@ class Walk:
             raise CollectError("no_terms", "No brand that this source serves has a word that could be searched for.")
         known = {name: source.cursor[name] for name in cls.__dataclass_fields__ if name in source.cursor}
         walk = cls(**{**known, "seen": tuple(known.get("seen", ()))})
-        failed = max(0, source.fail_count - walk.fails)
-        if walk.term not in terms or failed:
+        if walk.term not in terms or source.fail_count:
             begin = terms.index(walk.term) if walk.term in terms else 0
-            walk = walk._begun(terms[(begin + failed) % len(terms)])
+            walk = walk._begun(terms[(begin + source.fail_count) % len(terms)])
         marks = {term: mark for term, mark in walk.marks.items() if term in terms}
         return replace(walk, marks=marks, left=min(walk.left, len(terms)) or len(terms))
 
@@ -92,8 +94,8 @@ class Walk:
         return done, further is not None
 
     def since(self, now: datetime, backfill_days: int, overlap_s: int) -> int:
-        """Unix seconds to ask from, where marks are such. A mark beyond `now` came from a date that cannot be."""
-        at = int(now.timestamp())
+        """Unix seconds to ask from, where marks are such. One beyond `now` is from before the clock was set back."""
+        at = unix(now)
         return min(self.mark, at) - overlap_s if self.mark else at - backfill_days * DAY_S
 
     def rested(self) -> Self:
@@ -103,10 +105,19 @@ class Walk:
     def unseen(self, posts: Sequence[Post]) -> tuple[Post, ...]:
         return tuple(post for post in posts if post.id not in self.seen)
 
-    def cursor(self, source: Source, posts: Sequence[Post]) -> Mapping[str, Any]:
-        """As the page's cursor, once these posts were seen too."""
+    def cursor(
+        self, source: Source, posts: Sequence[Post], latest_of: Callable[[datetime], int] = unix
+    ) -> Mapping[str, Any]:
+        """As the page's cursor, once these posts were seen too. `latest_of`: the greatest mark of a visit that began
+        then, as the API counts.
+        """
         seen = tuple(dict.fromkeys([*(post.id for post in posts), *self.seen]))[:SEEN_LIMIT]
-        return asdict(replace(self, seen=seen, fails=source.fail_count))
+        walk = replace(self, seen=seen)
+        if source.asked_at:
+            latest = latest_of(source.asked_at)
+            marks = {term: min(mark, latest) for term, mark in walk.marks.items()}
+            walk = replace(walk, marks=marks, newest=min(walk.newest, latest))
+        return asdict(walk)
 
     def _begun(self, term: str) -> Self:
         return replace(self, term=term, page=0, before=0, token="", newest=0, read=0)

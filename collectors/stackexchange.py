@@ -49,6 +49,7 @@ PER_PAGE = 100
 BACKFILL_DAYS = 7
 OVERLAP_S = 600  # a question can enter the index after a younger one
 MOST_REQUESTS = 1_000_000
+NEEDED = "an application's key (https://stackapps.com/apps/oauth/register)"
 _SITE = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _WAIT = re.compile(r"available in (\d{1,6}) second")
 
@@ -82,6 +83,8 @@ class StackExchange:
         settings.text(source, "query")
         settings.whole(source, "backfill_days", BACKFILL_DAYS, 0, 365)
         settings.whole(source, "requests_per_day", self.requests_per_day or 1, 1, MOST_REQUESTS)
+        if source.secret:
+            settings.secret(source, NEEDED)
 
     def namespace(self, source: Source) -> str:
         return self.kind
@@ -153,7 +156,7 @@ def _site(source: Source) -> str:
 
 def _asked(source: Source, path: str, parameters: Mapping[str, str]) -> httpx.Request:
     always = {"site": _site(source), "pagesize": str(PER_PAGE), "filter": "withbody"}
-    key = {"key": source.secret} if source.secret else {}
+    key = {"key": settings.credential(source, NEEDED)} if source.secret else {}
     base = (source.url or BASE).rstrip("/")
     headers = {"Accept": "application/json"}
     return httpx.Request("GET", base + path, params={**parameters, **always, **key}, headers=headers)

@@ -30,7 +30,19 @@ from collectors import settings
 from collectors.base import CollectError, Page, Post, Source
 from collectors.feed import language_code
 from collectors.guard import check_url
-from collectors.items import Item, counts, foreign, inner, listed, moment, read_items, read_object, text, whole
+from collectors.items import (
+    Item,
+    counts,
+    foreign,
+    inner,
+    listed,
+    moment,
+    page_token,
+    read_items,
+    read_object,
+    text,
+    whole,
+)
 from collectors.search import Walk, quoted, together, words
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line
 
@@ -123,7 +135,7 @@ class X:
         now = _date(response)
         month = _month(now) if now else ""
         read = {"month": month, "reads": _read(source, month) + len(found) + READS_AN_AUTHOR * len(users)}
-        onward = text(inner(answer, "meta"), "next_token")
+        onward = page_token(inner(answer, "meta"), "next_token", API)
         walk = walk.answered(max((_number(item) for item in found), default=0))
         wait_s = _wait_s(replace(source, cursor=read), now) if now else 0
         further = replace(walk, token=onward) if onward and found and not wait_s else None
@@ -132,7 +144,7 @@ class X:
             then = replace(then, left=0, asked=0)
         return Page(
             posts=walk.unseen(posts),
-            cursor={**then.cursor(source, posts), **read},
+            cursor={**then.cursor(source, posts, _latest), **read},
             next=then.unfinished,
             rejects=rejects,
             title=API,
@@ -218,6 +230,11 @@ def _number(item: object) -> int:
 
 def _time_of(number: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=number >> 22)
+
+
+def _latest(asked_at: datetime) -> int:
+    """The greatest mark that a visit may leave: an hour later, since clocks differ and reading again is billed."""
+    return (asked_at + timedelta(hours=1) - _EPOCH) // timedelta(milliseconds=1) << 22
 
 
 def _post(item: Item, people: Mapping[str, Item]) -> Post | None:

@@ -42,6 +42,7 @@ from collectors.items import (
     inner,
     listed,
     moment,
+    page_token,
     read_items,
     read_object,
     text,
@@ -232,7 +233,7 @@ def _searched(source: Source, answer: Item) -> Page:
 def _shown(source: Source, answer: Item) -> Page:
     posts, rejects = read_items(listed(answer, "items"), _video)
     walk = Walk.of(source, terms(source))
-    cursor = {name: value for name, value in source.cursor.items() if name != "videos"} | {"fails": source.fail_count}
+    cursor = {name: value for name, value in source.cursor.items() if name != "videos"}
     return Page(posts=tuple(posts), cursor=cursor, next=walk.unfinished, rejects=rejects, title=API)
 
 
@@ -258,7 +259,7 @@ def _turned(source: Source, answer: Item, posts: list[Post], rejects: tuple[Reje
     walk = Walk.of(source, terms(source))
     times = [int(post.published_at.timestamp()) for post in posts if post.published_at]
     known = walk.mark - COMMENTS_OVERLAP_S if older and walk.mark else 0
-    token = text(answer, "nextPageToken")
+    token = page_token(answer, "nextPageToken", API)
     more = bool(token and listed(answer, "items")) and (not known or times[-1:] > [known])
     walk = walk.answered(max(times, default=0))
     then, given_up = walk.advanced(terms(source), replace(walk, token=token) if more else None)

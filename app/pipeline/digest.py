@@ -1,8 +1,12 @@
-"""From posts to rows: clamp | match | language | score | grave terms | story. No clock, no network, no database."""
+"""From posts to rows: clamp | match | language | score | stars | grave terms | story.
+
+No clock, no network, no database. A post that is known comes as a row where something of it is new: a brand that it
+mentions, its words, what it counts. One that was taken back never does.
+"""
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -13,13 +17,18 @@ from app.model import Brand, Sentiment
 from app.pipeline.spoken import spoken
 from app.sentiment import Scorer
 from app.sentiment.grave import grave_terms
+from app.sentiment.stars import with_stars
+from app.storage.changes import is_counted_anew, is_edited
 from app.storage.records import CollectedPost, KnownPost
 from app.story import bands, text_hash
-from collectors.base import Post, Query, Source
+from collectors import KINDS
+from collectors.base import Post, Query, Recounts, Source
 
 log = logging.getLogger(__name__)
 
 LATE_AFTER = timedelta(hours=24)  # what arrives later than this teaches the baseline, but never alerts
+# After publication: a source that can be asked by id is asked then what became of a mention.
+REVISITED = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=7))
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)  # an item that claims to be older than the web is taken for undated
 
 
@@ -77,8 +86,9 @@ class Digest:
     def rows(
         self, source: Source, posts: Mapping[bytes, Post], known: Mapping[bytes, KnownPost], now: datetime
     ) -> list[CollectedPost]:
-        """One row per post that is new, or that mentions a brand which it did not mention when it was stored."""
+        """One row per post that is new, mentions a brand which it did not mention before, or is not what it was."""
         allowed = self.watched.brand_ids(source)
+        posts = {key: post for key, post in posts.items() if key not in known or not known[key].withdrawn}
         sites = {key: site_of(source, post) for key, post in posts.items()}
         brands = {key: self._brands(source, post, sites[key], allowed) for key, post in posts.items()}
         fresh = {key: found - known[key].brand_ids if key in known else found for key, found in brands.items()}
@@ -86,8 +96,13 @@ class Digest:
         return [
             row(source, key, posts[key], sites[key], now, tones.get(key, {}), seen=key in known)
             for key, found in fresh.items()
-            if found or key not in known
+            if found or key not in known or _is_other(source, posts[key], known[key])
         ]
+
+    def about(self, source: Source, posts: Iterable[Post]) -> list[Post]:
+        """Those that mention a brand: for a stream, of which nothing else is kept."""
+        allowed = self.watched.brand_ids(source)
+        return [post for post in posts if self._brands(source, post, site_of(source, post), allowed)]
 
     def _brands(self, source: Source, post: Post, site: str | None, allowed: frozenset[int]) -> frozenset[int]:
         document = query.Document(
@@ -108,8 +123,9 @@ class Digest:
         texts = [spoken(posts[key]) for key in keys]
         priors = [posts[key].language or source.language or self._language_of(found[key]) for key in keys]
         languages = self._languages.identify_many(texts, priors)
-        tones = self._scorer.score(texts, languages)
-        return {key: dict.fromkeys(found[key], tone) for key, tone in zip(keys, tones, strict=True)}
+        heard = self._scorer.score(texts, languages)
+        tones = {key: with_stars(tone, posts[key].rating) for key, tone in zip(keys, heard, strict=True)}
+        return {key: dict.fromkeys(found[key], tone) for key, tone in tones.items()}
 
     def _language_of(self, brands: frozenset[int]) -> str | None:
         """The language of these brands, if they have one in common: a text too short to tell is taken to be in it."""
@@ -117,13 +133,21 @@ class Digest:
         return spoken_by.pop() if len(spoken_by) == 1 else None
 
 
+def _is_other(source: Source, post: Post, known: KnownPost) -> bool:
+    return is_edited(post, known, source.id) or is_counted_anew(post, known)
+
+
 def keyed(namespace: str, posts: Sequence[Post]) -> dict[bytes, Post]:
-    """Posts by their dedupe key: 16 bytes of blake2b over namespace and id. Of two with one id, the first stands."""
+    """Posts by their dedupe key. Of two with one id, the first stands."""
     by_key: dict[bytes, Post] = {}
     for post in posts:
-        text = f"{namespace}\0{post.id}".encode(errors="surrogatepass")
-        by_key.setdefault(hashlib.blake2b(text, digest_size=16).digest(), post)
+        by_key.setdefault(dedupe_key(namespace, post.id), post)
     return by_key
+
+
+def dedupe_key(namespace: str, post_id: str) -> bytes:
+    """16 bytes of blake2b over both."""
+    return hashlib.blake2b(f"{namespace}\0{post_id}".encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def site_of(source: Source, post: Post) -> str | None:
@@ -136,6 +160,11 @@ def published(post: Post, now: datetime) -> datetime:
     """The instant that decides the bin: what the source claims, but never in the future; else the fetch."""
     claimed = post.published_at
     return now if claimed is None or claimed < OLDEST else min(claimed, now)
+
+
+def next_look(published_at: datetime, now: datetime) -> datetime | None:
+    """When a source is next asked what became of a post; None: not any more."""
+    return next((published_at + after for after in REVISITED if published_at + after > now), None)
 
 
 def row(
@@ -155,6 +184,7 @@ def row(
     at = published(post, now)
     title = "" if post.reply else post.title
     heard = next(iter(sentiments.values()), None)
+    look = next_look(at, now) if heard and isinstance(KINDS[source.kind], Recounts) else None
     return CollectedPost(
         dedupe_key=key,
         post=post,
@@ -167,4 +197,6 @@ def row(
         sentiments=sentiments,
         bands=bands(title, post.text) if heard and not seen else (),
         grave=grave_terms(spoken(post), heard.language) if heard else (),
+        external_id=post.id if look else None,
+        recount_at=look,
     )

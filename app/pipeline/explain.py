@@ -231,7 +231,7 @@ class Explain:
     def _unstored(self, brand: Brand, said: str) -> Answer:
         not_stored = Cause(
             "not_stored",
-            "No stored story begins with this text. A short one is its author's and its site's: ask by its address.",
+            "No stored story begins with this text. Short texts are told apart by author and site, too: ask for them by their address.",
         )
         expression = _parsed(brand)
         if expression is None:
@@ -260,7 +260,7 @@ class Explain:
         read = [post for post in here if _feeds(self._sources[post.source_id], brand)]
         post = (read or here)[0]
         if post.withdrawn_at is not None:
-            return Answer(brand.slug, False, (_withdrawn(post, "and it mentions nobody"),))
+            return Answer(brand.slug, False, (_withdrawn(post, f"and it is no mention of {brand.slug}"),))
         if not read:
             told = f"The source {post.source} brought it at {_at(post.fetched_at)}, and is not read for {brand.slug}."
             facts = {"source": post.source, "fetched_at": post.fetched_at}
@@ -317,7 +317,7 @@ class Explain:
         """The last verdict that left it out, and why."""
         verdicts = self._storage.journal.verdicts(brand.id, since, min(self._now, since + VERDICTS_FOR))
         return max(
-            ((one.at, why) for one in verdicts for post, _, _, why in one.excluded if post == post_id), default=None
+            ((one.at, out.why) for one in verdicts for out in one.excluded if out.post_id == post_id), default=None
         )
 
 

@@ -1,11 +1,12 @@
 """The walk from what was heard in haste to what is heard with care.
 
-    provisional mentions, newest first | spoken | score | restate  > mention, volumes, the brand's revision
+    provisional mentions, newest first | spoken | score | stars | restate  > mention, volumes, the brand's revision
 
 When more comes in than the quality tier can hear, mentions are stored with the fast tier's word and marked
-`provisional`; the operator marks more when there is a better scorer (`avizor rescore`). This walk hears them again.
-What a person has said meanwhile stands. A label that changes is counted in another place from then on, and the brand is
-judged again by the watch walk.
+`provisional`; the operator marks more when there is a better scorer (`avizor rescore`), and what an author changes is
+marked too. This walk hears them again. What is changed once more while it is heard waits for the next walk; what is
+taken back is not heard any more. What a person has said meanwhile stands. A label that changes is counted in another
+place from then on, and the brand is judged again by the watch walk.
 """
 
 import logging
@@ -18,6 +19,7 @@ from app.clock import Clock
 from app.model import Label, Language
 from app.pipeline.spoken import spoken
 from app.sentiment import Scorer
+from app.sentiment.stars import with_stars
 from app.storage import Storage
 from app.storage.records import Rescored, Unheard
 
@@ -67,7 +69,10 @@ class Hear:
         texts = {one.post_id: spoken(one) for one in unheard}  # once a post, whatever the number of its brands
         languages = {one.post_id: Language(one.language, one.language_confidence) for one in unheard}
         tones = dict(zip(texts, self._scorer.score(list(texts.values()), list(languages.values())), strict=True))
-        return [Rescored(one.brand_id, one.post_id, tones[one.post_id]) for one in unheard]
+        return [
+            Rescored(one.brand_id, one.post_id, with_stars(tones[one.post_id], one.rating), one.edited_at)
+            for one in unheard
+        ]
 
 
 def told(changed: Counter[tuple[str, Label, Label]]) -> str:

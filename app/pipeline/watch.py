@@ -17,6 +17,7 @@ from alerts import dossier as proof
 from alerts import incident as states
 from alerts.audience import audience, wanted
 from alerts.base import Channel, Dossier
+from alerts.detect.untold import LATELY, UNTOLD
 from alerts.detect.verdict import REACH, heard, needed_since
 from alerts.incident import Change, Incident
 from alerts.spike import BIN_S, BINS_PER_DAY, Volume, to_mapping
@@ -129,6 +130,8 @@ class Watch:
         facts = Facts(self._storage, brand, sources, through, known, copies=spreads)
         incidents = self._storage.incidents.since(brand.id, now - DAY)
         ruling = judge(watch.memory, volume, facts, incidents, policy.dial, now)
+        if ruling.main.spike.reason in UNTOLD or any(one.label == "unknown" for one in ruling.main.excluded):
+            seen += untold(volume, seen)
         changes = [] if brand.competitor else self._changes(brand, facts, ruling, incidents, policy, now)
         told = any(change.event for change in changes)
         judged = judged_by(watch, ruling, volume, unwatched, through, known, now, seen, told=told)
@@ -266,9 +269,7 @@ def judged_by(
         reason=main.spike.reason,
         score=main.spike.score,
         # A replay asks again where there were too many to list.
-        excluded=[
-            (one.post_id, one.at, one.label, one.why) for one in main.excluded if len(main.excluded) <= MOST_LISTED
-        ],
+        excluded=main.excluded if len(main.excluded) <= MOST_LISTED else (),
         sightings=seen,
     )
     taught = volume.start <= through - REACH  # anew: nothing was remembered, or nothing of use
@@ -283,6 +284,20 @@ def judged_by(
         verdict=verdict if new_bin or seen or other or told else None,
         keep_memory=watch.memory is None or taught or week != last_week,
     )
+
+
+def untold(volume: Volume, seen: Sequence[Sighting]) -> list[Sighting]:
+    """The bins of the last hour with unknown tones, beside those that were `seen`: tomorrow they may have a tone."""
+    known = {one.bin for one in seen}
+    size = len(volume.total)
+    bins = (
+        (volume.start + index * BIN, index) for index in range(max(0, size - LATELY), size) if volume.unknown[index]
+    )
+    return [
+        Sighting(bin, volume.negative[index], volume.total[index], volume.unknown[index])
+        for bin, index in bins
+        if bin not in known
+    ]
 
 
 def sightings(memory: bytes | None, volume: Volume, through: datetime) -> list[Sighting]:

@@ -1,5 +1,6 @@
 """A visit of a source as the collect walk makes it, for the tests of kinds that search."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -17,10 +18,11 @@ def visit(
 ) -> tuple[list[Page], Source]:
     """One visit: pages until the last says that it is the last, and the source with the cursor that it leaves."""
     pages: list[Page] = []
+    asking = replace(asking, asked_at=now)
     while not pages or pages[-1].next:
         found = answer(collector.request(asking, now))
         pages.append(collector.parse(replace(asking, secret=None), found))  # a child never sees the secret
-        asking = replace(asking, cursor=pages[-1].cursor)
+        asking = replace(asking, cursor=json.loads(json.dumps(pages[-1].cursor)), fail_count=0)  # as it is kept
     return pages, asking
 
 

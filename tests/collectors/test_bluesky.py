@@ -13,6 +13,8 @@ import pytest
 from collectors.base import CollectError, Explains, Page, Query, Recounts, SignsIn, Source
 from collectors.bluesky import Bluesky, terms
 from collectors.jetstream import Jetstream
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 from tests.collectors.twisted import twisted
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -67,15 +69,7 @@ class Network:
 
 
 def visit(far: Network, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=json.loads(json.dumps(pages[-1].cursor)))
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [post.id for page in pages for post in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def jwt(claims: Any) -> str:

@@ -29,9 +29,9 @@ def source_of(kind: str) -> Source:
     return Source(1, "muestra", "Muestra", kind, queries=(Query("lumbre", ("lumbre",)),), **fields)
 
 
-def read(path: Path) -> Page:
+def read(path: Path, *, asked_at: datetime | None = None) -> Page:
     kind = path.parent.name
-    source = source_of(kind)
+    source = replace(source_of(kind), asked_at=asked_at)
     request = COLLECTORS[kind].request(source, NOW)
     return COLLECTORS[kind].parse(source, httpx.Response(200, content=path.read_bytes(), request=request))
 
@@ -92,6 +92,17 @@ def test_it_refuses_a_source_that_cannot_work(kind: str) -> None:
     ):
         with pytest.raises(ValueError, match=r"address|setting"):
             collector.check(bad)
+
+
+@pytest.mark.parametrize("path", [path for path in SAMPLES if path.parent.name != "rss"], ids=named)
+def test_a_date_from_the_future_leaves_no_mark_beyond_the_visit(path: Path) -> None:
+    """Else everything that is written until then would never be asked for."""
+    as_told, early = (reached(read(path, asked_at=at)) for at in (None, NOW - timedelta(days=3_650)))
+    assert 0 < early < as_told
+
+
+def reached(page: Page) -> int:
+    return max([page.cursor["newest"], *page.cursor["marks"].values()])
 
 
 def test_the_same_item_keeps_its_name_from_one_poll_to_the_next() -> None:

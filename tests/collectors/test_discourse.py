@@ -9,6 +9,8 @@ import pytest
 
 from collectors.base import CollectError, Explains, Page, Query, Source
 from collectors.discourse import REQUESTS, Discourse, terms
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 COLLECTOR = Discourse()
@@ -48,16 +50,9 @@ class Forum:
 
 
 def visit(far: Forum, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=pages[-1].cursor)
+    pages, asking = walked(COLLECTOR, far.answer, asking, now)
     assert len(pages) <= REQUESTS
     return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [found.id for page in pages for found in page.posts]
 
 
 def test_it_asks_for_the_latest_of_the_last_week() -> None:

@@ -59,6 +59,13 @@ def test_it_follows_the_learned_pace_rather_than_the_operators() -> None:
     assert wait_s(next_due(SOURCE, NOW, interval_s=2000)) == 2000
 
 
+@pytest.mark.parametrize(("new", "offered"), [(0, 0), (0, 20), (1, 20), (20, 20)])
+def test_a_source_whose_hub_pushes_is_asked_at_its_slowest(new: int, offered: int) -> None:
+    assert learned_interval_s(SOURCE, new=new, offered=offered, pushed=True) == 5400
+    assert learned_interval_s(SOURCE, new=new, offered=offered) < 5400  # the control
+    assert learned_interval_s(replace(SOURCE, interval_s=2 * DAY_S), new=new, offered=offered, pushed=True) == 2 * DAY_S
+
+
 @pytest.mark.parametrize(
     ("hint_s", "max_age", "expected"),
     [

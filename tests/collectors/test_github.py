@@ -189,6 +189,13 @@ def test_the_token_is_in_the_header_and_nowhere_else() -> None:
     assert "ficha-secreta" not in json.dumps(asking.cursor) + repr(pages) + str(request.url)
 
 
+def test_a_token_that_no_header_can_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="the secret has a character"):
+        COLLECTOR.check(source(secret="clavé"))
+    with pytest.raises(CollectError, match="the secret has a character"):
+        COLLECTOR.request(source(secret="clavé"), NOW)
+
+
 RESET = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) + 41)}
 REFUSALS = [
     (403, RESET, {"message": "API rate limit exceeded"}, ("rate_limited", 41.0)),

@@ -12,6 +12,8 @@ import pytest
 from collectors.base import CollectError, Page, Query, Source
 from collectors.hackernews import HITS_PER_SEARCH, HackerNews, terms
 from collectors.search import REQUESTS_PER_VISIT
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 COLLECTOR = HackerNews()
@@ -56,16 +58,7 @@ class Algolia:
 
 
 def visit(far: Algolia, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    """One visit as the collect walk makes it: pages until the last says that it is the last."""
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=pages[-1].cursor)
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [post.id for page in pages for post in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def test_it_asks_for_the_newest_of_the_last_two_weeks() -> None:

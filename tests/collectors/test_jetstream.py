@@ -9,6 +9,7 @@ import pytest
 
 from collectors import STREAMS
 from collectors.base import Source
+from collectors.items import SAMPLE_LIMIT
 from collectors.jetstream import HOSTS, REJECTS, Jetstream
 from collectors.stream import Heard, Place
 
@@ -214,7 +215,7 @@ def test_what_is_no_json_is_a_reject_with_a_sample(message: bytes) -> None:
     assert len(heard.posts) == 2
     (reject,) = heard.rejects
     assert reject.reason.startswith("a message")
-    assert len(reject.sample) <= 1_000
+    assert len(reject.sample) <= SAMPLE_LIMIT
 
 
 def test_a_stream_of_rubbish_is_said_not_collected() -> None:

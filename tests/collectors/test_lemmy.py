@@ -11,6 +11,8 @@ import pytest
 from collectors.base import CollectError, Explains, Page, Query, Source
 from collectors.lemmy import Lemmy
 from collectors.search import REQUESTS_PER_VISIT
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 COLLECTOR = Lemmy()
@@ -76,15 +78,7 @@ class Server:
 
 
 def visit(far: Server, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now), now)))
-        asking = replace(asking, cursor=pages[-1].cursor)
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [found.id for page in pages for found in page.posts]
+    return walked(COLLECTOR, lambda request: far.answer(request, now), asking, now)
 
 
 def many(number: int) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ import pytest
 from collectors.base import CollectError, Explains, Page, Query, Source
 from collectors.mastodon import PER_PAGE, Mastodon, terms
 from collectors.search import REQUESTS_PER_VISIT
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 COLLECTOR = Mastodon()
@@ -70,16 +72,7 @@ class Server:
 
 
 def visit(far: Server, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        answer = far.answer(COLLECTOR.request(asking, now))
-        pages.append(COLLECTOR.parse(replace(asking, secret=None), answer))  # a child never sees the secret
-        asking = replace(asking, cursor=pages[-1].cursor)
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [post.id for page in pages for post in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def uris(far: Server) -> list[str]:

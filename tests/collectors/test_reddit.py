@@ -12,6 +12,8 @@ import pytest
 from collectors.base import CollectError, Explains, Page, Query, Recounts, SignsIn, Source
 from collectors.reddit import Reddit, terms
 from collectors.search import REQUESTS_PER_VISIT
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 from tests.collectors.twisted import twisted
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -77,16 +79,8 @@ class Site:
 
 
 def visit(far: Site, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
     far.now = now
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=pages[-1].cursor)
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [post.id for page in pages for post in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def test_it_signs_in_as_an_app_alone() -> None:

@@ -366,3 +366,64 @@ def test_it_asks_for_its_address_and_for_feeds() -> None:
     request = Rss().request(SOURCE, datetime(2026, 11, 22, tzinfo=UTC))
     assert str(request.url) == URL
     assert "application/rss+xml" in request.headers["accept"]
+
+
+# ── the hub ──────────────────────────────────────────────────────────────────
+
+ATOM_NS = 'xmlns:a="http://www.w3.org/2005/Atom"'
+HUB, TOPIC = "https://hub.example/", "https://correo.example/todo.xml?a=1&utm_source=hub"
+
+
+def head_of(*links: str) -> str:
+    return "<title>Correo</title>" + "".join(
+        f'<a:link {ATOM_NS} rel="{relation}" href="{address}"/>'
+        for relation, _, address in (link.replace("&", "&amp;").partition(" ") for link in links)
+    )
+
+
+@pytest.mark.parametrize(
+    ("links", "hub"),
+    [
+        ((f"hub {HUB}", f"self {TOPIC}"), (HUB, TOPIC)),
+        ((f"self {TOPIC}", "hub /hub"), ("https://correo.example/hub", TOPIC)),
+        ((f"hub {HUB}",), (HUB, URL)),
+        ((f"self {TOPIC}",), None),
+        (("hub javascript:alert(1)", f"self {TOPIC}"), None),
+        (("hub ", f"self {TOPIC}"), None),
+        (("hub http://uno.example/", f"hub {HUB}", f"self {TOPIC}"), (HUB, TOPIC)),
+        (("hub https://uno.example/", f"hub {HUB}", f"self {TOPIC}"), ("https://uno.example/", TOPIC)),
+        ((f"hub {HUB}{'x' * 3000}", f"self {TOPIC}"), None),
+        ((f"hub {HUB}", f"self {TOPIC}{'x' * 3000}"), (HUB, URL)),
+    ],
+)
+@pytest.mark.parametrize("broken", ["", "<b"])
+def test_it_tells_the_hub_that_a_feed_names(links: tuple[str, ...], hub: tuple[str, str] | None, broken: str) -> None:
+    """By our own reader, and by the other one where the document is broken."""
+    assert parse(rss("<title>a</title>", head=head_of(*links)) + broken).hub == hub
+
+
+def test_atom_and_json_feeds_name_hubs_too() -> None:
+    links = f'<link rel="hub" href="{HUB}"/><link rel="self" href="{URL}?todo"/>'
+    entry = "<entry><id>1</id><title>a</title></entry>"
+    assert parse(f'<feed xmlns="http://www.w3.org/2005/Atom">{links}{entry}</feed>').hub == (HUB, f"{URL}?todo")
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "feed_url": f"{URL}?todo",
+        "hubs": ["x", {"type": "rssCloud", "url": "https://cloud.example/"}, {"type": "WebSub", "url": HUB}],
+        "items": [],
+    }
+    assert parse(json.dumps(feed)).hub == (HUB, f"{URL}?todo")
+    assert parse(json.dumps(feed | {"hubs": "https://hub.example/"})).hub is None
+
+
+def test_a_link_header_goes_before_the_document() -> None:
+    header = f'<{HUB}>; rel="hub", <{TOPIC}>; rel="self"'
+    content = rss("<title>a</title>", head=head_of("hub https://uno.example/", "self https://correo.example/uno"))
+    request = httpx.Request("GET", URL)
+    answer = httpx.Response(200, content=content.encode(), headers={"Link": header}, request=request)
+    assert Rss().parse(SOURCE, answer).hub == (HUB, TOPIC)
+
+
+def test_a_link_of_an_item_is_not_the_feeds() -> None:
+    item = f"<title>a</title>{head_of(f'hub {HUB}').removeprefix('<title>Correo</title>')}"
+    assert parse(rss(item)).hub is None

@@ -112,6 +112,19 @@ def test_what_nobody_foresaw_is_the_sources_trouble_and_not_the_services() -> No
     run(work)
 
 
+def test_an_answer_that_repeats_the_question_does_not_tell_the_secret() -> None:
+    asking = Source(1, "guardian", "G", "guardian", secret="clave secreta", queries=(Query("lumbre", ("lumbre",)),))
+
+    async def work(sandbox: Sandbox) -> None:
+        for told in (b"clave secreta", b"clave%20secreta"):
+            with pytest.raises(CollectError) as refused:
+                await sandbox.parse(asking, answer(b"no page /search?api-key=" + told))
+            assert "api-key" in refused.value.message
+            assert "secreta" not in refused.value.message
+
+    run(work)
+
+
 def test_no_secret_goes_into_the_child() -> None:
     crossed: list[Any] = []
 

@@ -165,6 +165,11 @@ def test_a_backoff_that_is_none_ends_nothing(backoff: Any) -> None:
     assert (page.next, page.wait_s) == (True, None)
 
 
+def test_a_key_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="the secret has a character"):
+        COLLECTOR.check(source(secret="clave\nsecreta"))
+
+
 def test_the_key_is_in_the_question_and_nowhere_else() -> None:
     asking = source(secret="clave-secreta")
     assert COLLECTOR.request(asking, NOW).url.params["key"] == "clave-secreta"

@@ -10,6 +10,8 @@ import pytest
 from collectors.base import CollectError, Explains, Page, Query, Source
 from collectors.search import REQUESTS_PER_VISIT
 from collectors.wordpress import WordPress, terms
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 COLLECTOR = WordPress()
@@ -56,15 +58,7 @@ class Site:
 
 
 def visit(far: Site, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=pages[-1].cursor)
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [found.id for page in pages for found in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def paths(far: Site) -> list[str]:

@@ -12,6 +12,8 @@ import pytest
 
 from collectors.base import CollectError, Explains, Page, Query, Source
 from collectors.x import X, cost_usd, terms
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 from tests.collectors.twisted import twisted
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -77,16 +79,8 @@ class Far:
 
 
 def visit(far: Far, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
     far.now = now
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=json.loads(json.dumps(pages[-1].cursor)))
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [one.id for page in pages for one in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def minutes(*ago: int) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ import pytest
 
 from collectors.base import CollectError, Explains, Page, Query, Recounts, Source
 from collectors.youtube import YouTube, terms
+from tests.collectors.asking import ids
+from tests.collectors.asking import visit as walked
 from tests.collectors.twisted import twisted
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -109,15 +111,7 @@ def refused(status: int, reason: str, request: httpx.Request | None = None) -> h
 
 
 def visit(far: Site, asking: Source, now: datetime = NOW) -> tuple[list[Page], Source]:
-    pages: list[Page] = []
-    while not pages or pages[-1].next:
-        pages.append(COLLECTOR.parse(asking, far.answer(COLLECTOR.request(asking, now))))
-        asking = replace(asking, cursor=json.loads(json.dumps(pages[-1].cursor)))
-    return pages, asking
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [post.id for page in pages for post in page.posts]
+    return walked(COLLECTOR, far.answer, asking, now)
 
 
 def test_it_asks_for_all_words_in_one_search_with_the_key_in_a_header() -> None:

@@ -17,8 +17,10 @@ import httpx
 
 from app.language import Languages
 from app.pipeline import Collect, CollectReport, Deliver
+from app.pipeline.sessions import Sessions
 from app.sentiment import Scorer, make_scorer
 from app.storage import Storage
+from collectors.fetch import Hosts
 from collectors.guard import GuardedTransport
 from collectors.sandbox import Sandbox
 
@@ -178,17 +180,24 @@ def client(*ports: int) -> httpx.AsyncClient:
 
 
 def collector(
-    storage: Storage, sandbox: Sandbox, http: httpx.AsyncClient, clock: Callable[[], datetime], *, hands: int = 4
+    storage: Storage,
+    sandbox: Sandbox,
+    http: httpx.AsyncClient,
+    clock: Callable[[], datetime],
+    *,
+    hands: int = 4,
+    websub: bool = False,
 ) -> Collect:
     return Collect(
         storage=storage,
-        http=http,
+        sessions=Sessions(http, Hosts(gap_s=0)),
         sandbox=sandbox,
         languages=languages(),
         scorer=scorer(),
         clock=clock,
         owner="test",
         hands=hands,
+        websub=websub,
     )
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from app.model import Mention, MentionFilter
 from app.pipeline import CollectReport
+from app.pipeline.visit import BROKEN
 from app.storage import Storage
 from app.storage.records import Archive
+from collectors.hackernews import HackerNews
 from collectors.sandbox import Sandbox
 from tests.app.pipeline.far_end import ANGRY, Answer, Asked, FarEnd, HandClock, client, collected, collector, hits
 
@@ -160,6 +162,56 @@ def test_it_reads_a_search_page_by_page_and_stores_it_at_once(desk: Desk, walk: 
     assert [one.query["page"] for one in asked] == [["0"], ["1"], ["2"], ["3"], ["4"]]
     assert asked[0].query["query"] == ["aurora"]
     assert desk.seen("board").cursor["marks"] == {"aurora": int((now - HOUR).timestamp())}
+
+
+def test_a_hit_from_the_future_does_not_hide_what_comes_until_then(desk: Desk, walk: Walk, now: datetime) -> None:
+    desk.brand()
+    desk.source("board", "hackernews")
+    said = [(0, now + 30_000 * DAY, "Aurora, one day")]
+
+    def answer(asked: Asked) -> Answer:
+        since = int(asked.query["numericFilters"][0].removeprefix("created_at_i>"))
+        return hits([one for one in said if one[1].timestamp() > since])
+
+    desk.far_end.answers["/board/search_by_date"] = answer
+    assert walk().posts == 1
+    for number in range(1, 4):
+        desk.clock.now += HOUR
+        said.append((number, desk.clock.now, "Lunch at Aurora"))
+        desk.clock.now += 3 * HOUR
+        assert walk().posts == 1
+
+
+def test_a_term_that_fails_costs_every_other_visit_and_no_more(desk: Desk, walk: Walk) -> None:
+    desk.brand("aurora", "aurora OR berilo OR cobre")
+    desk.source("board", "hackernews")
+    asked: list[str] = []
+
+    def answer(one: Asked) -> Answer:
+        (term,) = one.query["query"]
+        asked.append(term)
+        return Answer(500) if term == "berilo" else hits([])
+
+    desk.far_end.answers["/board/search_by_date"] = answer
+    states = []
+    for _ in range(12):
+        walk()
+        states.append(desk.seen("board").state)
+        desk.clock.now += 3 * HOUR
+    assert "failing, failing" not in ", ".join(states)
+    assert asked.count("aurora") + asked.count("cobre") >= 12
+
+
+def test_a_fault_of_our_own_is_written_down_and_waited_after(
+    desk: Desk, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.brand()
+    desk.source("board", "hackernews")
+    monkeypatch.setattr(HackerNews, "request", lambda *_: 1 / 0)
+    assert walk().failed == 1
+    source = desk.seen("board")
+    assert (source.state, source.last_error) == ("failing", f"{BROKEN.code}: {BROKEN.message}")
+    assert source.next_due_at > desk.clock.now
 
 
 def test_a_search_without_an_end_is_left_after_a_bounded_number_of_pages(desk: Desk, walk: Walk, now: datetime) -> None:

@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from app.model import Brand
 from app.pipeline.digest import Digest, Watched, keyed
 from app.sentiment.grave import grave_terms
+from app.storage.changes import digest_of
 from app.storage.records import CollectedPost, KnownPost
 from app.story import bands
-from collectors.base import Post, Source
+from collectors.base import Page, Post, Source
+from collectors.rss import Rss
 from tests.app.pipeline.far_end import ANGRY, ANGRY_ES, languages, scorer
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
@@ -38,6 +41,12 @@ def digested(
 def only(*posts: Post, **fields: Any) -> CollectedPost:
     (row,) = digested(*posts, **fields)
     return row
+
+
+def known_as(one: Post, *brand_ids: int, **fields: Any) -> dict[bytes, KnownPost]:
+    """What storage says of this post, which it has."""
+    said = digest_of(one.title, one.text, reply=one.reply)
+    return {key_of(one): KnownPost(5, frozenset(brand_ids), SOURCE.id, said, **fields)}
 
 
 def key_of(one: Post) -> bytes:
@@ -103,20 +112,126 @@ def test_a_query_that_cannot_be_read_any_more_costs_its_own_brand_only(caplog: p
 
 def test_a_known_post_does_not_come_back() -> None:
     seen = post()
-    assert digested(seen, known={key_of(seen): KnownPost(5, frozenset({1}))}) == []
+    assert digested(seen, known=known_as(seen, 1)) == []
 
 
 def test_a_known_post_that_mentions_nobody_does_not_come_back() -> None:
     seen = post("Llueve en el puerto")
-    assert digested(seen, known={key_of(seen): KnownPost(5, frozenset())}) == []
+    assert digested(seen, known=known_as(seen)) == []
 
 
 def test_a_known_post_comes_back_for_a_new_brand_only_and_is_no_news() -> None:
     seen = post("Aurora y Brezo se fusionan")
-    row = only(seen, known={key_of(seen): KnownPost(5, frozenset({1}))})
+    row = only(seen, known=known_as(seen, 1))
     assert set(row.sentiments) == {2}
     assert row.backfill
     assert not only(seen).backfill  # the control: a new one is news
+
+
+def test_a_known_post_comes_back_when_it_says_something_else() -> None:
+    seen = post("Aurora abre", title="Hoy")
+    for same in (post("Aurora  abre\n", title=" Hoy"), post("", title="")):
+        assert digested(same, known=known_as(seen, 1)) == []
+    row = only(post("Aurora cierra", title="Hoy"), known=known_as(seen, 1))
+    assert (row.post.text, row.sentiments) == ("Aurora cierra", {}), "its mention is heard again by the hear walk"
+    assert set(only(post("Aurora y Brezo cierran"), known=known_as(seen, 1)).sentiments) == {2}
+
+
+def test_of_a_reply_only_its_own_words_are_an_edit() -> None:
+    seen = post("Aurora abre", title="El hilo", reply=True)
+    assert digested(replace(seen, title="El hilo (resuelto)"), known=known_as(seen, 1)) == []
+
+
+def test_another_source_edits_nothing() -> None:
+    known = known_as(post("Aurora abre"), 1)
+    other = post("Aurora cierra", engagement={"likes": 3})
+    assert only(other, known=known).post.text == "Aurora cierra"  # the control
+    assert digested(replace(other, engagement={}), known=known, source=replace(SOURCE, id=8)) == []
+    assert only(other, known=known, source=replace(SOURCE, id=8)).post.engagement == {"likes": 3}, "counts are counts"
+
+
+@pytest.mark.parametrize(
+    ("now", "comes"),
+    [
+        ({"engagement": {"likes": 5}}, True),
+        ({"engagement": {"likes": 4}}, False),
+        ({"engagement": {}}, False),
+        ({"engagement": {"shares": 0}}, True),
+        ({"reach": 900}, True),
+        ({"reach": None}, False),
+        ({"rating": 2}, True),
+        ({"rating": None}, False),
+    ],
+)
+def test_a_known_post_comes_back_when_it_counts_something_else(now: dict[str, Any], comes: bool) -> None:
+    seen = post()
+    known = known_as(seen, 1, engagement={"likes": 4}, reach=800, rating=1)
+    assert bool(digested(replace(seen, **{"rating": 1} | now), known=known)) is comes
+
+
+def test_what_was_taken_back_never_comes_back() -> None:
+    seen = post("Aurora y Brezo cierran", engagement={"likes": 9})
+    assert digested(seen, known=known_as(post(), 1, withdrawn=True)) == []
+
+
+# ── what becomes of it ───────────────────────────────────────────────────────
+
+
+class Asked:
+    """A kind that can be asked by id."""
+
+    kind = "asked"
+    knows_authors = True
+    recount_batch = 10
+
+    def check(self, source: Source) -> None: ...
+    def namespace(self, source: Source) -> str:
+        return self.kind
+
+    def recount(self, source: Source, ids: tuple[str, ...], now: datetime) -> httpx.Request:
+        raise NotImplementedError
+
+    def recounted(self, source: Source, ids: tuple[str, ...], response: httpx.Response) -> Page:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("age", "looked_at_after"),
+    [
+        (timedelta(minutes=5), timedelta(hours=1)),
+        (timedelta(hours=1), timedelta(hours=6)),
+        (timedelta(hours=23), timedelta(days=1)),
+        (timedelta(days=3), timedelta(days=7)),
+        (timedelta(days=7), None),
+        (timedelta(days=400), None),
+    ],
+)
+def test_a_mention_is_looked_at_again_later_and_later(
+    monkeypatch: pytest.MonkeyPatch, age: timedelta, looked_at_after: timedelta | None
+) -> None:
+    monkeypatch.setattr("app.pipeline.digest.KINDS", {"asked": Asked(), "rss": Rss()})
+    asked = replace(SOURCE, kind="asked")
+    at = NOW - age
+    row = only(post(id="77", published_at=at), source=asked)
+    due = None if looked_at_after is None else at + looked_at_after
+    assert (row.recount_at, row.external_id) == (due, "77" if due else None)
+    assert only(post("Llueve", published_at=at), source=asked).recount_at is None, "nobody's mention"
+    assert only(post(published_at=at)).recount_at is None, "a feed cannot be asked by id"
+
+
+# ── stars ────────────────────────────────────────────────────────────────────
+
+
+def test_stars_are_heard_beside_the_words() -> None:
+    words = "Uso Aurora todos los días en el trabajo."
+    heard, angry = only(post(words)).sentiments[1], only(post(words, rating=1)).sentiments[1]
+    assert angry.score is not None
+    assert heard.score is not None
+    assert angry.score < heard.score
+    assert angry.components["stars"] < 0
+    russian = "Пользуюсь каждый день на работе и дома, Aurora"
+    assert only(post(russian)).sentiments[1].label == "unknown"
+    assert only(post(russian, rating=5)).sentiments[1].label == "positive", "the stars alone decide"
 
 
 def test_of_two_posts_with_one_id_the_first_stands() -> None:
@@ -234,7 +349,7 @@ def test_what_mentions_nobody_is_compared_with_nothing() -> None:
 
 def test_what_was_stored_before_is_no_copy_of_what_came_later() -> None:
     seen = post(LONG)
-    row = only(seen, known={key_of(seen): KnownPost(5, frozenset())})
+    row = only(seen, known=known_as(seen))
     assert row.sentiments
     assert row.bands == ()
 
