@@ -30,7 +30,9 @@ TERMS = 5  # words that stand out, in a message
 _BY_WINDOW = "same-hour/"
 _SECOND = "negative:"
 # The reasons that open an incident, and which of them a cause other than the main one stands for.
-TOLD = frozenset({"negative_spike", "volume_surge", "grave_term", "wide_spread", "silence"})
+TOLD = frozenset(
+    {"negative_spike", "volume_surge", "unknown_surge", "grave_term", "wide_spread", "many_authors", "silence"}
+)
 _ABOUT: Mapping[str, str] = {"grave": "grave_term", "spread": "wide_spread", "silence": "silence"}
 
 
@@ -98,6 +100,13 @@ def _telling(why: str, data: Mapping[str, Any], tongue: Words) -> str:
                 observed,
                 **values,
             )
+        case "unknown_surge":
+            return tongue.count(
+                "far more is said than usual: {n} mention of unknown tone in {window}",
+                "far more is said than usual: {n} mentions of unknown tone in {window}",
+                data.get("unknown", 0),
+                **values,
+            )
         case "grave_term":
             return tongue.count(
                 "“{subject}” is said by {n} voice in {window}",
@@ -108,6 +117,10 @@ def _telling(why: str, data: Mapping[str, Any], tongue: Words) -> str:
         case "wide_spread":
             return tongue.count(
                 "one text on {n} site in {window}", "one text on {n} sites in {window}", observed, **values
+            )
+        case "many_authors":
+            return tongue.count(
+                "one text by {n} person in {window}", "one text by {n} people in {window}", observed, **values
             )
         case "silence":
             return tongue.count(
@@ -143,6 +156,8 @@ ERRORS: Mapping[str, str] = {
     "http_410": N_("It is gone for good: its address has to be changed."),
     "http_429": N_("It asks for fewer requests."),
     "http_451": N_("It is blocked for legal reasons."),
+    "host_resting": N_("Its host asked for fewer requests: none of its sources is asked meanwhile."),
+    "session_spent": N_("It does not take the session that signing in gave: is the secret still good?"),
     "timeout": N_("It did not answer in time."),
     "connect": N_("No connection could be made."),
     "connection_lost": N_("The connection was lost."),
@@ -164,6 +179,35 @@ ERRORS: Mapping[str, str] = {
     "hostile": N_("The document is made to do harm: refused."),
     "parse_error": N_("The document is broken and cannot be read."),
     "parse_killed": N_("Reading the answer took too long or failed, and was ended."),
+    "not_found": N_("What the settings name is not there (any more)."),
+    "not_allowed": N_("It does not allow this."),
+    "not_signed_in": N_("It was not signed in to yet."),
+    "not_a_websocket": N_("What answers at this address is no stream."),
+    "no_secret": N_("It needs a credential: the source's secret."),
+    "bad_secret": N_("It does not know the credential."),
+    "account_closed": N_("The account that asks was closed or suspended."),
+    "no_credits": N_("It wants credits: buy some in its console."),
+    "budget_spent": N_("What the source may read is spent for now."),
+    "quota_exceeded": N_("Its quota is spent for now."),
+    "rate_limited": N_("It asks for fewer requests."),
+    "bad_query": N_("It cannot read the search: look at the setting query."),
+    "no_subreddit": N_("It knows none of the subreddits in the settings."),
+    "comments_disabled": N_("The comments there are turned off."),
+    "private": N_("It shows itself to its own users only."),
+    "overloaded": N_("It is too busy, and asks to come back later."),
+    "wiki_error": N_("The wiki refuses the search."),
+    "gdelt_refused": N_("It answered with a sentence instead of results: too busy, or it does not take the question."),
+    "newsapi_refused": N_("NewsAPI refuses the question or the key."),
+    "silent": N_("The stream brings nothing."),
+    "cut_off": N_("The stream was cut off."),
+    "stream_ended": N_("The other end closed the stream."),
+    "bad_stream": N_("The other end does not keep to the protocol."),
+    "ratelimited": N_("It asks for fewer requests."),
+    "rate_limit": N_("It asks for fewer requests."),
+    "http_422": N_("It does not show this to strangers."),
+    "readapidenied": N_("It shows itself to its own users only."),
+    "maxlag": N_("It is too busy, and asks to come back later."),
+    "not_appstore": N_("The answer is not what this kind of source gives."),
     "no_terms": N_("No brand that it serves has a word that could be searched for."),
     "channel_off": N_("The channel has been switched off or removed since."),
     "internal": N_("Avizor itself failed; the log says why."),
@@ -199,6 +243,8 @@ def _meaning(code: str, message: str, tongue: Words) -> str | None:
         return tongue.say("It wants a browser (a Cloudflare challenge).")
     if code in ERRORS:
         return tongue.say(ERRORS[code])
+    if code.startswith("not_"):
+        return tongue.say("The answer is not what this kind of source gives.")
     if re.fullmatch(r"http_5\d\d", code):
         return tongue.say("It has trouble of its own.")
     if re.fullmatch(r"http_\d{3}", code):
@@ -233,7 +279,7 @@ def headline(alert: Alert) -> str:
         case "test":
             return tongue.say("Avizor test: this channel works")
         case "system":
-            return tongue.say("Avizor itself needs attention")
+            return alert.reason or tongue.say("Avizor itself needs attention")
     which = subject(alert.dossier, tongue)
     return f"{line} · {which}" if which else line
 
@@ -243,7 +289,7 @@ def _what(alert: Alert, tongue: Words) -> str:
     began = tongue.moment(since(alert))
     if which := subject(alert.dossier, tongue):
         return which
-    if _about(alert.dossier) == "volume_surge":
+    if _about(alert.dossier) in ("volume_surge", "unknown_surge"):
         return tongue.say("far more is said than usual since {since}", since=began)
     return tongue.say("spike of negative mentions since {since}", since=began)
 
@@ -259,6 +305,9 @@ def subject(dossier: Dossier | None, tongue: Words) -> str:
         case "wide_spread":
             sites = dossier.spike.get("observed", dossier.spread)
             return tongue.count("wide spread: one text on {n} site", "wide spread: one text on {n} sites", sites)
+        case "many_authors":
+            people = dossier.spike.get("observed", dossier.authors)
+            return tongue.count("wide spread: one text by {n} person", "wide spread: one text by {n} people", people)
         case "silence":
             return tongue.say("silence: almost nothing is said, and all sources answer")
         case _ if dossier.cause.startswith(_SECOND):
@@ -271,7 +320,8 @@ def _about(dossier: Dossier | None) -> str:
     """The reason that an incident opens for, from its cause; of crises, the verdict's own."""
     if dossier is None:
         return "negative_spike"
-    return _ABOUT.get(dossier.cause.partition(":")[0]) or str(dossier.spike.get("reason", "negative_spike"))
+    reason = str(dossier.spike.get("reason", "negative_spike"))
+    return reason if reason == "many_authors" else _ABOUT.get(dossier.cause.partition(":")[0]) or reason
 
 
 def severity(alert: Alert, tongue: Words) -> str:
@@ -293,7 +343,7 @@ def facts(alert: Alert) -> Iterator[str]:
         case "test":
             yield alert.message or tongue.say("If you can read this, Avizor's alerts arrive here.")
         case "system":
-            yield alert.message or "?"
+            yield from filter(str.strip, (alert.message or "?").splitlines())
         case "trigger" | "escalate":
             if spike is not None and alert.dossier is not None:
                 yield from _evidence(spike, alert.dossier, alert.brand_name or alert.brand, tongue)
@@ -327,6 +377,14 @@ def _evidence(spike: Spike, dossier: Dossier, brand: str, tongue: Words) -> Iter
                 **window,
             )
             yield tongue.say("It counts as one story, however many copy it.")
+        case "many_authors":
+            yield tongue.count(
+                "The same text by {n} person in {window} ({span}, {place}).",
+                "The same text by {n} people in {window} ({span}, {place}).",
+                spike.observed,
+                **window,
+            )
+            yield tongue.say("It counts as one story, however many copy it.")
         case "silence":
             yield tongue.count(
                 "{n} mention in {window} ({span}, {place}).",
@@ -350,6 +408,16 @@ def _evidence(spike: Spike, dossier: Dossier, brand: str, tongue: Words) -> Iter
             yield tongue.say("Far more is said than usual, and as much of it is negative as always.")
             if spike.expected is not None:
                 yield tongue.say("Negative ones, usual: {expected}.", expected=tongue.number(spike.expected))
+            yield from _by_chance(spike, spike.score if spike.volume_score is None else spike.volume_score, tongue)
+        case "unknown_surge":
+            yield tongue.count(
+                "{n} mention of unknown tone in {window} ({span}, {place}), {known} of known tone.",
+                "{n} mentions of unknown tone in {window} ({span}, {place}), {known} of known tone.",
+                spike.unknown,
+                known=tongue.number(spike.total),
+                **window,
+            )
+            yield tongue.say("Far more is said than usual, and nobody can tell how it is meant: read it.")
             yield from _by_chance(spike, spike.score if spike.volume_score is None else spike.volume_score, tongue)
         case _:
             yield tongue.count(
@@ -578,7 +646,11 @@ def basis(dossier: Dossier | None, tongue: Words) -> Iterator[str]:
     if dossier is None or spike is None:
         return
     yield tongue.say("Rule {rule}", rule=spike.rule)
-    if spike.reason == "volume_surge" and spike.volume_score is not None and spike.critical_threshold is not None:
+    if (
+        spike.reason in ("volume_surge", "unknown_surge")
+        and spike.volume_score is not None
+        and spike.critical_threshold is not None
+    ):
         yield tongue.say(
             "score of the volume {score} (warning from {line})",
             score=tongue.number(spike.volume_score),
