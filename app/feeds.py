@@ -36,6 +36,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "positive": "positive",
         "unknown": "tone unknown",
         "copy": "copy",
+        "withdrawn": "Its author took it back.",
     },
     "es": {
         "title": "{brand}: menciones",
@@ -45,6 +46,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "positive": "positiva",
         "unknown": "tono desconocido",
         "copy": "copia",
+        "withdrawn": "Su autor la retiró.",
     },
 }
 
@@ -80,7 +82,7 @@ def json_feed(feed: Feed, mentions: Sequence[Mention]) -> bytes:
 def json_item(feed: Feed, mention: Mention) -> dict[str, Any]:
     item: dict[str, Any] = {
         "id": item_id(mention),
-        "content_text": mention.text or mention.title,
+        "content_text": content(feed, mention),
         "date_published": rfc3339(mention.published_at),
         "tags": tags(feed, mention),
         "_avizor": {
@@ -120,15 +122,19 @@ def rss(feed: Feed, mentions: Sequence[Mention]) -> bytes:
 def rss_item(feed: Feed, mention: Mention) -> str:
     link = web_link(mention.url)
     parts = [
-        element("title", mention.title or shortened(mention.text)),
+        element("title", mention.title or shortened(content(feed, mention))),
         element("link", link) if link else "",
-        element("description", escape(mention.text or mention.title)),
+        element("description", escape(content(feed, mention))),
         f'<guid isPermaLink="false">{xml_text(item_id(mention))}</guid>',
         element("pubDate", format_datetime(mention.published_at.astimezone(UTC), usegmt=True)),
         element("dc:creator", mention.author) if mention.author else "",
         *(element("category", tag) for tag in tags(feed, mention)),
     ]
     return "<item>" + "".join(parts) + "</item>"
+
+
+def content(feed: Feed, mention: Mention) -> str:
+    return feed.words("withdrawn") if mention.withdrawn_at else mention.text or mention.title
 
 
 def tags(feed: Feed, mention: Mention) -> list[str]:

@@ -19,8 +19,9 @@ from app import api, web
 from app.api.deps import Deps
 from app.clock import Clock, utc_now
 from app.language import Languages
-from app.pipeline import Collect, Deliver, Hear, Watch
+from app.pipeline import Collect, Deliver, Follow, Hear, Revisit, Subscribe, Tend, Watch
 from app.pipeline.backtests import Backtests
+from app.pipeline.sessions import Sessions
 from app.scheduler import Scheduler
 from app.sentiment import Scorer, make_scorer
 from app.sentiment.corrections import read_biases
@@ -28,14 +29,19 @@ from app.sentiment.tiers import Tiers
 from app.settings import Settings
 from app.storage import Storage, open_storage
 from app.vault import Vault, open_vault
+from collectors.fetch import Hosts
 from collectors.guard import GuardedTransport
 from collectors.sandbox import Sandbox
 
 VERSION = "0.1.0"
 
 COLLECT_EVERY_S = 1.0
+FOLLOW_EVERY_S = 5.0
+REVISIT_EVERY_S = 20.0
+SUBSCRIBE_EVERY_S = 2.0
 HEAR_EVERY_S = 1.0
 WATCH_EVERY_S = 5.0
+TEND_EVERY_S = 60.0
 DELIVER_EVERY_S = 1.0
 BACKTEST_EVERY_S = 5.0
 
@@ -50,11 +56,16 @@ class Service:
     clock: Clock
     scorer: Scorer
     collect: Collect
+    follow: Follow
+    revisit: Revisit
+    subscribe: Subscribe
     hear: Hear
     watch: Watch
+    tend: Tend
     deliver: Deliver
     backtests: Backtests
     _http: httpx.AsyncClient
+    _outside: httpx.AsyncClient
     _sandbox: Sandbox
 
     async def __aenter__(self) -> Self:
@@ -62,10 +73,13 @@ class Service:
 
     async def __aexit__(self, *_: object) -> None:
         await self.collect.stop()
+        await self.follow.stop()
+        await self.subscribe.stop()
         await self.deliver.stop()
         await asyncio.to_thread(self.hear.stop)
         await asyncio.to_thread(self._sandbox.close)
         await self._http.aclose()
+        await self._outside.aclose()
         self.storage.close()
 
 
@@ -85,23 +99,58 @@ def make_service(settings: Settings, *, clock: Clock = utc_now) -> Service:
     http = make_client(settings)
     sandbox = Sandbox(workers=settings.parse_workers)
     owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+    languages = Languages(settings.languages)
+    hosts = Hosts()
+    sessions = Sessions(http, hosts)
     collect = Collect(
         storage=storage,
-        http=http,
+        sessions=sessions,
         sandbox=sandbox,
-        languages=Languages(settings.languages),
+        languages=languages,
         scorer=scorer,
         clock=clock,
         owner=owner,
         hands=settings.collect_concurrency,
+        websub=settings.websub,
+    )
+    follow = Follow(storage=storage, http=http, languages=languages, scorer=scorer, clock=clock, owner=owner)
+    revisit = Revisit(
+        storage=storage, sessions=sessions, sandbox=sandbox, languages=languages, scorer=scorer, clock=clock
+    )
+    outside = make_client(settings.model_copy(update={"allow_networks": ()}))
+    subscribe = Subscribe(
+        storage=storage, http=http, outside=outside, hosts=hosts, clock=clock, public_url=settings.public_url
     )
     # Without a quality tier the fast one has the last word, or what is marked to be heard again would wait for ever.
     hear = Hear(storage, clock, scorer.quality if isinstance(scorer, Tiers) else scorer)
     watch = Watch(storage=storage, clock=clock, public_url=settings.public_url)
+    tend = Tend(
+        storage=storage,
+        clock=clock,
+        public_url=settings.public_url,
+        time_zone=settings.time_zone,
+        source_channels=settings.source_channels,
+    )
     deliver = Deliver(storage=storage, http=http, clock=clock, owner=owner, public_url=settings.public_url)
     backtests = Backtests(storage, clock)
     return Service(
-        settings, storage, vault, clock, scorer, collect, hear, watch, deliver, backtests, _http=http, _sandbox=sandbox
+        settings,
+        storage,
+        vault,
+        clock,
+        scorer,
+        collect,
+        follow,
+        revisit,
+        subscribe,
+        hear,
+        watch,
+        tend,
+        deliver,
+        backtests,
+        _http=http,
+        _outside=outside,
+        _sandbox=sandbox,
     )
 
 
@@ -117,9 +166,16 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
 
 
 def make_scheduler(service: Service) -> Scheduler:
-    """The walks at their paces. `collect` and `deliver` only claim at a tick: nobody waits for a slow one."""
+    """The walks at their paces. `collect`, `follow` and `deliver` only claim at a tick: nobody waits for a slow one."""
     scheduler = Scheduler()
+    # First, so that it sees since when nobody was asked.
+    scheduler.every(TEND_EVERY_S, "tend", lambda: asyncio.to_thread(service.tend.run), vital=False)
     scheduler.every(COLLECT_EVERY_S, "collect", service.collect.tick)
+    scheduler.every(FOLLOW_EVERY_S, "follow", service.follow.tick)
+    # It waits for its answers, and a slow source is no sign that the service is not well.
+    scheduler.every(REVISIT_EVERY_S, "revisit", service.revisit.tick, vital=False)
+    if service.settings.websub:
+        scheduler.every(SUBSCRIBE_EVERY_S, "subscribe", service.subscribe.tick, vital=False)
     # Two seconds of work at a time, or twenty on a slow machine: no sign that the service is not well.
     scheduler.every(HEAR_EVERY_S, "hear", lambda: asyncio.to_thread(service.hear.run), vital=False)
     scheduler.every(WATCH_EVERY_S, "watch", lambda: asyncio.to_thread(service.watch.run))

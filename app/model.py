@@ -151,7 +151,8 @@ class Mention:
 
     `story_id` is the id of the first post with this text; `copy` says that this one is not it. `sentiment` is what the
     scorer heard, `correction` what a person said of it; `label` and `score` are what counts. `was` is the label before
-    the last restatement, None if there was none.
+    the last restatement, None if there was none. `engagement`, `reach`, `rating` and `edited_at` are the post's, as in
+    `collectors.base.Post`. `withdrawn_at`: its author took it back, its words are erased.
     """
 
     brand: str
@@ -171,6 +172,11 @@ class Mention:
     scored_at: datetime
     correction: Correction | None = None
     was: Label | None = None
+    engagement: Mapping[str, int] = field(default_factory=dict)
+    reach: int | None = None
+    rating: int | None = None
+    edited_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
     @property
     def label(self) -> Label:

@@ -7,9 +7,10 @@ What is watched (brands, sources, channels) is not here: that is `app.config`.
 
 import os
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -53,6 +54,18 @@ def _public_url(values: dict[str, Any]) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - named here because a browser cannot open it
         host = "127.0.0.1"
     return f"http://[{host}]:{values['port']}" if ":" in host else f"http://{host}:{values['port']}"
+
+
+def _websub(values: dict[str, Any]) -> bool:
+    """A hub can reach us where the public address is https and no name of this machine alone."""
+    url = urlsplit(values["public_url"])
+    host = url.hostname or ""
+    if url.scheme != "https" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return True  # a name
 
 
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
@@ -115,6 +128,13 @@ class Settings(BaseSettings):
     )
     contact: str = Field(
         default="", max_length=200, description="address or page told to the sites that are asked (User-Agent)"
+    )
+    source_channels: Annotated[tuple[str, ...], *_List] = Field(
+        default=(), description="slugs of the channels that are told of sources that are not heard; none: see the docs"
+    )
+    websub: bool = Field(
+        default_factory=_websub,
+        description="ask the hubs that feeds name to say when there is something new; they must reach public_url",
     )
     noise_budget: float = Field(
         default=1.0,

@@ -16,6 +16,7 @@ from app.api import (
     config,
     corrections,
     deliveries,
+    explain,
     feedback,
     health,
     incidents,
@@ -26,8 +27,10 @@ from app.api import (
     report,
     scorer,
     sources,
+    submissions,
     verify,
     volumes,
+    websub,
 )
 from app.api.answers import problems
 from app.api.auth import authenticate, new_key
@@ -38,8 +41,8 @@ from app.api.params import no_unknown_parameters
 from app.api.problems import Problem, install_problems
 
 NOUNS = (
-    *(mentions, corrections, posts, volumes, incidents, feedback, sources, brands, channels, deliveries, keys),
-    *(scorer, policy, report, backtests, verify),
+    *(mentions, corrections, posts, submissions, explain, volumes, incidents, feedback, sources, brands, channels),
+    *(deliveries, keys, scorer, policy, report, backtests, verify),
 )
 
 
@@ -66,6 +69,7 @@ def make_router(deps: Deps) -> APIRouter:
     house = APIRouter(dependencies=[Depends(give(deps))], max_body_size=LARGEST_BODY)
     house.include_router(v1)
     house.include_router(health.router)
+    house.include_router(websub.router)  # a hub has no key: it knows its own address, and signs
     return house
 
 

@@ -7,13 +7,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
@@ -22,8 +22,10 @@ from starlette.responses import Response
 from app.api.answers import answer, example
 from app.api.deps import Deps, Here
 from app.storage.records import DeliveryState, StorageError
-from collectors.base import SourceState
-from collectors.due import fresh, health
+from collectors import STREAMS
+from collectors.base import Source, SourceState
+from collectors.due import counts, fresh, health
+from collectors.stream import Place
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
@@ -123,13 +125,27 @@ class Figures(Collector):
         sources = self._deps.storage.sources.all()
         states = Counter(health(source, now) for source in sources)
         yield by_state("avizor_sources", "Sources by their health.", dict.fromkeys(STATES, 0) | states)
-        asked = [source for source in sources if source.enabled]
+        asked = [source for source in sources if counts(source)]
         yield gauge(
             "avizor_sources_fresh", "Enabled sources heard recently enough to count.", sum(fresh(s, now) for s in asked)
         )
         yield gauge("avizor_sources_enabled", "Enabled sources.", len(asked))
         lags = [(now - s.next_due_at).total_seconds() for s in asked if s.next_due_at and s.state != "disabled"]
         yield gauge("avizor_source_lag_seconds", "How long the longest waiting source is overdue.", max([0.0, *lags]))
+        yield from self._streams([source for source in sources if source.kind in STREAMS], now)
+
+    def _streams(self, streams: Sequence[Source], now: datetime) -> Iterator[Metric]:
+        """Counts are of all streams, also of those that were switched off: a counter never falls."""
+        places = [Place.of(source) for source in streams]
+        since = [Place.of(source).at for source in streams if source.enabled and source.state != "disabled"]
+        yield gauge(
+            "avizor_stream_lag_seconds",
+            "Age of the last message of the stream that is furthest behind.",
+            max([0.0, *((now - at).total_seconds() for at in since if at)]),
+        )
+        messages, matches = sum(place.messages for place in places), sum(place.matches for place in places)
+        yield CounterMetricFamily("avizor_stream_messages", "Messages that streams brought.", value=messages)
+        yield CounterMetricFamily("avizor_stream_matches", "Messages of streams that mention a brand.", value=matches)
 
     def _outbox(self, now: datetime) -> Iterator[Metric]:
         counts = self._deps.storage.deliveries.counts()

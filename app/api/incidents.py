@@ -18,10 +18,12 @@ from app.api.deps import Deps, Here, IncidentAction
 from app.api.params import PAGE, Cursor, Instant, Limit, Question, read_cursor, write_cursor, write_instant
 from app.api.problems import conflict, not_found
 from app.model import Brand, Feedback
+from app.storage.ids import url_hash
 
 router = APIRouter(prefix="/incidents", tags=["incidents"])
 
 MOST_DELIVERIES = 500
+WITHHELD: Mapping[str, Any] = {"title": "", "text": "", "author": None, "url": None, "evidence": []}
 
 EXAMPLE: dict[str, Any] = {
     "id": "9c2f1be04d",
@@ -225,11 +227,35 @@ def incident_detail(deps: Deps, caller: Caller, incident_id: str) -> dict[str, A
     incident, brand = incident_for(deps, caller, incident_id)
     told = deps.storage.deliveries.page(None, None, incident.id, None, MOST_DELIVERIES)
     return incident_row(incident, brand.slug) | {
-        "dossier": dict(incident.dossier),
+        "dossier": dossier_shown(deps, incident),
         "timeline": [event_row(event) for event in deps.storage.incidents.events(incident.id)],
         "deliveries": [delivery_row(d, deps.storage.deliveries.attempts(d.id)) for d in told],
         "feedback": [feedback_row(word) for word in deps.storage.feedback.trail(incident.id)],
     }
+
+
+def dossier_shown(deps: Deps, incident: Incident) -> dict[str, Any]:
+    """The dossier without the words of what was withdrawn since it was told. Blocking.
+
+    What is stored stays as it was told; what was sent to a channel is not ours any more.
+    """
+    told = dict(incident.dossier)
+    quoted = (*(told.get("exhibits") or ()), told.get("first") or {})
+    said_at = {at for quote in quoted if isinstance(at := quote.get("published_at"), str)}
+    moments = {at: datetime.fromisoformat(at) for at in said_at}
+    gone = deps.storage.mentions.withdrawn(incident.brand_id, list(moments.values())) if moments else []
+
+    def shown(quote: Mapping[str, Any]) -> Mapping[str, Any]:
+        place, url = (moments.get(quote.get("published_at", "")), quote.get("source")), quote.get("url")
+        here = [link for at, slug, link in gone if (at, slug) == place]
+        if not any(link is None or url is None or link == url_hash(url) for link in here):
+            return quote
+        return {**quote, **{name: nothing for name, nothing in WITHHELD.items() if name in quote}}
+
+    if gone:
+        told["exhibits"] = [shown(quote) for quote in told.get("exhibits") or ()]
+        told["first"] = shown(told["first"]) if told.get("first") else None
+    return told
 
 
 def incident_for(deps: Deps, caller: Caller, incident_id: str) -> tuple[Incident, Brand]:

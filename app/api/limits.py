@@ -6,6 +6,9 @@ from app.api.problems import DETAILS, Problem, problem_response
 
 LARGEST_BODY = 1024 * 1024
 """Bytes."""
+LARGEST_PUSH = 5 * 1024 * 1024
+"""Of what a hub pushes: a whole feed, as large as one that is fetched. It is read as it comes, and never kept."""
+PUSHES = "/api/v1/websub/"
 
 
 class BodyLimit:
@@ -17,10 +20,14 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif announced(scope) > LARGEST_BODY:
+        elif announced(scope) > (largest := largest_body(scope)):
             await problem_response(too_large())(scope, receive, send)
         else:
-            await self.app(scope, counted(receive), send)
+            await self.app(scope, counted(receive, largest), send)
+
+
+def largest_body(scope: Scope) -> int:
+    return LARGEST_PUSH if scope["path"].startswith(PUSHES) else LARGEST_BODY
 
 
 def announced(scope: Scope) -> int:
@@ -29,7 +36,7 @@ def announced(scope: Scope) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def counted(receive: Receive) -> Receive:
+def counted(receive: Receive, largest: int) -> Receive:
     """Receives until it is too much, whatever was announced."""
     read = 0
 
@@ -37,7 +44,7 @@ def counted(receive: Receive) -> Receive:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > LARGEST_BODY:
+        if read > largest:
             raise too_large()
         return message
 

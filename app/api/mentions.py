@@ -48,6 +48,11 @@ EXAMPLE: dict[str, Any] = {
     "site": "news.example",
     "published_at": "2026-11-22T08:57:00Z",
     "fetched_at": "2026-11-22T08:58:12.480Z",
+    "edited_at": None,
+    "withdrawn_at": None,
+    "engagement": {"likes": 14, "replies": 3},
+    "reach": None,
+    "rating": None,
     "label": "negative",
     "score": -0.84,
     "sentiment": {
@@ -66,6 +71,11 @@ EXAMPLE: dict[str, Any] = {
     },
     "correction": None,
     "was": None,
+}
+VERSION: dict[str, Any] = {
+    "at": "2026-11-22T10:12:00Z",
+    "title": "Clients complain about coffee",
+    "text": "The third time this week.",
 }
 CORRECTED: dict[str, Any] = EXAMPLE | {
     "label": "neutral",
@@ -124,7 +134,10 @@ class MentionBody(BaseModel):
     """`label` and `score` are what counts: the person's word if there is one, else the scorer's in `sentiment`.
 
     `was`: the scorer's label before it last heard this anew, null where it never did. `story_id` is the post that first
-    had this text; `copy`: not this one. `backfill`: history, never alerts.
+    had this text; `copy`: not this one. `backfill`: history, never alerts. `engagement` counts `likes`, `shares`,
+    `replies`, `views` and `quotes`: what is not known is not in it, and never 0. `reach` is the number of the author's
+    followers, `rating` the author's own 1 to 5 stars; null: not known. `withdrawn_at`: its author took it back, its
+    words are erased, and it still counts.
     """
 
     brand: str
@@ -140,11 +153,30 @@ class MentionBody(BaseModel):
     site: str | None
     published_at: Instant
     fetched_at: Instant
+    edited_at: Instant | None
+    withdrawn_at: Instant | None
+    engagement: dict[str, int]
+    reach: int | None
+    rating: int | None
     label: Label
     score: float | None
     sentiment: SentimentBody
     correction: CorrectionBody | None
     was: Label | None
+
+
+class VersionBody(BaseModel):
+    """What the post said before its author changed it, which we saw `at`."""
+
+    at: Instant
+    title: str
+    text: str
+
+
+class VersionList(BaseModel):
+    """Oldest first; at most 20 are kept: the first, and the last ones."""
+
+    items: list[VersionBody]
 
 
 class MentionPage(BaseModel):
@@ -221,6 +253,11 @@ def mention_row(mention: Mention) -> dict[str, Any]:
         "site": mention.site,
         "published_at": write_instant(mention.published_at),
         "fetched_at": write_instant(mention.fetched_at),
+        "edited_at": mention.edited_at and write_instant(mention.edited_at),
+        "withdrawn_at": mention.withdrawn_at and write_instant(mention.withdrawn_at),
+        "engagement": dict(mention.engagement),
+        "reach": mention.reach,
+        "rating": mention.rating,
         "label": mention.label,
         "score": mention.score,
         "sentiment": sentiment_row(mention.sentiment, mention.scored_at),
@@ -304,6 +341,26 @@ async def get_mention(deps: Here, caller: AnyCaller, brand: str, post_id: str) -
     if mention is None:
         raise not_found("mention")
     return answer(mention_row(mention))
+
+
+@router.get(
+    "/{brand}/{post_id}/versions",
+    summary="What it said before",
+    response_model=VersionList,
+    responses={200: example({"items": [VERSION]}), **problems(404)},
+)
+async def list_versions(deps: Here, caller: AnyCaller, brand: str, post_id: str) -> Response:
+    """What the post said before its author changed it. Empty where it was never changed, or was taken back."""
+    caller.check(brand)
+    return answer(await deps.call(versions, deps, brand, read_id(post_id, "mention")))
+
+
+def versions(deps: Deps, brand: str, post_id: int) -> dict[str, Any]:
+    """Blocking. Raises 404."""
+    if deps.storage.mentions.get(brand, post_id) is None:
+        raise not_found("mention")
+    kept = deps.storage.posts.versions(post_id)
+    return {"items": [{"at": write_instant(one.at), "title": one.title, "text": one.text} for one in kept]}
 
 
 @router.put(

@@ -39,13 +39,22 @@ EXAMPLE: dict[str, Any] = {
     "published_at": "2026-11-22T08:57:00Z",
     "claimed_at": "2026-11-22T08:57:00Z",
     "fetched_at": "2026-11-22T08:58:12.480Z",
+    "edited_at": None,
+    "withdrawn_at": None,
+    "engagement": {"likes": 14, "replies": 3},
+    "reach": None,
+    "rating": None,
     "backfill": False,
     "brands": ["cafe-aurora"],
 }
 
 
 class PostBody(BaseModel):
-    """`claimed_at` is what the source said, `published_at` what we count by. `brands` are those that it mentions."""
+    """`claimed_at` is what the source said, `published_at` what we count by. `brands` are those that it mentions.
+
+    What is not known is not in `engagement`, and never 0. `withdrawn_at`: its author took it back, its words are
+    erased.
+    """
 
     id: str
     source: str
@@ -58,6 +67,11 @@ class PostBody(BaseModel):
     published_at: Instant
     claimed_at: Instant | None
     fetched_at: Instant
+    edited_at: Instant | None
+    withdrawn_at: Instant | None
+    engagement: dict[str, int]
+    reach: int | None
+    rating: int | None
     backfill: bool
     brands: list[str]
 
@@ -88,6 +102,11 @@ def post_row(post: StoredPost, brands: Sequence[str]) -> dict[str, Any]:
         "published_at": write_instant(post.published_at),
         "claimed_at": post.claimed_at and write_instant(post.claimed_at),
         "fetched_at": write_instant(post.fetched_at),
+        "edited_at": post.post.edited_at and write_instant(post.post.edited_at),
+        "withdrawn_at": post.withdrawn_at and write_instant(post.withdrawn_at),
+        "engagement": dict(post.post.engagement),
+        "reach": post.post.reach,
+        "rating": post.post.rating,
         "backfill": post.backfill,
         "brands": list(brands),
     }

@@ -204,7 +204,7 @@ def problem_detail(problem: HTTPException) -> str:
 
 def unprocessable(error: RequestValidationError) -> Problem:
     """A validation's errors in words, without the values that caused them."""
-    return refused([fault(e) for e in error.errors()])
+    return refused([fault(e) for e in error.errors()[:MOST_FAULTS]])
 
 
 def fault(error: Mapping[str, Any]) -> Fault:

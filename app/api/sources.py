@@ -6,10 +6,10 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.api.answers import answer, example, nothing, problems
+from app.api.answers import answer, example, nothing, page, problems
 from app.api.auth import AnyCaller, Caller, Operator, Responder
 from app.api.deps import Deps, Here
-from app.api.params import Instant, Limit, Question, write_instant
+from app.api.params import PAGE, Cursor, Instant, Limit, Question, read_cursor, write_cursor, write_instant
 from app.api.problems import conflict, not_found
 from app.api.specs import body_schema, check_names, check_origin, checked
 from app.clock import Clock
@@ -17,7 +17,7 @@ from app.config.spec import SourceSpec
 from app.model import Origin
 from app.storage.records import Archive, PutSource, QuarantineRow
 from collectors.base import Source, SourceState
-from collectors.due import fresh, health
+from collectors.due import counts, fresh, health, overrun, per_day
 
 router = APIRouter(prefix="/sources", tags=["sources"])
 
@@ -39,6 +39,11 @@ EXAMPLE: dict[str, Any] = {
     "origin": "file",
     "state": "failing",
     "fresh": False,
+    "cadence_s": 5400,
+    "requests_per_day": None,
+    "moved_seen": 1,
+    "moved_to": "https://www.news.example/feed.xml",
+    "overrun_at": None,
     "last_ok_at": "2026-11-22T06:45:00Z",
     "last_item_at": "2026-11-22T06:10:00Z",
     "next_due_at": "2026-11-22T09:20:00Z",
@@ -54,9 +59,14 @@ QUARANTINED: dict[str, Any] = {
 
 
 class SourceBody(BaseModel):
-    """`state` is as of now. `fresh`: heard recently enough to count as coverage. `brands` empty: every brand.
+    """`state` is as of now. `fresh`: heard recently enough to count as coverage; null: it never counts, being told and
+    not asked. `brands` empty: every brand. `tier` 1: a grave word said here is enough to warn.
 
-    `tier` 1: a grave word said here is enough to warn.
+    `last_item_at`: when something new last came in. `cadence_s`: what usually lies between two new things, as learned.
+    `overrun_at`: items were lost then, how many is unknown, since more was published between two visits than the source
+    shows; null after a week without it. `moved_to`: where it says that it stands from now on, `moved_seen` times in a
+    row; from the third time on it is asked there. `requests_per_day`: what all sources of its kind share; null: no
+    limit is known.
     """
 
     slug: str
@@ -72,7 +82,12 @@ class SourceBody(BaseModel):
     secret_set: bool
     origin: Origin
     state: SourceState
-    fresh: bool
+    fresh: bool | None
+    cadence_s: int | None
+    requests_per_day: int | None
+    moved_seen: int
+    moved_to: str | None
+    overrun_at: Instant | None
     last_ok_at: Instant | None
     last_item_at: Instant | None
     next_due_at: Instant | None
@@ -82,10 +97,16 @@ class SourceBody(BaseModel):
 
 
 class SourceList(BaseModel):
-    """`coverage` is the share of the enabled ones that are fresh; null where there are none."""
+    """By slug. `coverage` is the share of all enabled ones that are fresh, not of this page; null where none counts."""
 
     items: list[SourceBody]
+    next: str | None
     coverage: float | None
+
+
+class SourceQuestion(Question):
+    limit: Limit = PAGE
+    cursor: Cursor = None
 
 
 class QuarantineBody(BaseModel):
@@ -108,9 +129,8 @@ def source_row(source: Source, caller: Caller, clock: Clock) -> dict[str, Any]:
     """A source without its secret, and without the brands that the caller does not cover."""
     now = clock()
     times = {
-        name: at and write_instant(at)
-        for name in ("last_ok_at", "last_item_at", "next_due_at", "last_error_at")
-        for at in [getattr(source, name)]
+        "overrun_at": overrun(source, now),
+        **{name: getattr(source, name) for name in ("last_ok_at", "last_item_at", "next_due_at", "last_error_at")},
     }
     return {
         "slug": source.slug,
@@ -126,10 +146,14 @@ def source_row(source: Source, caller: Caller, clock: Clock) -> dict[str, Any]:
         "secret_set": bool(source.secret),
         "origin": source.origin,
         "state": health(source, now),
-        "fresh": fresh(source, now),
+        "fresh": fresh(source, now) if counts(source) or not source.enabled else None,
+        "cadence_s": source.cadence_s,
+        "requests_per_day": per_day(source),
+        "moved_seen": source.moved_seen,
+        "moved_to": source.moved_to,
         "fail_count": source.fail_count,
         "last_error": source.last_error,
-        **times,
+        **{name: at and write_instant(at) for name, at in times.items()},
     }
 
 
@@ -150,8 +174,8 @@ def live_source(deps: Deps, slug: str) -> Source | None:
 
 
 def coverage(sources: list[Source], clock: Clock) -> float | None:
-    """The share of enabled sources that are fresh now."""
-    asked = [source for source in sources if source.enabled]
+    """The share of enabled sources that are fresh now, of those that are not merely told."""
+    asked = [source for source in sources if counts(source)]
     return sum(fresh(source, clock()) for source in asked) / len(asked) if asked else None
 
 
@@ -159,15 +183,19 @@ def coverage(sources: list[Source], clock: Clock) -> float | None:
     "",
     summary="Sources, with their health",
     response_model=SourceList,
-    responses={200: example({"items": [EXAMPLE], "coverage": 0.0})},
+    responses={200: example({"items": [EXAMPLE], "next": None, "coverage": 0.0})},
 )
-async def list_sources(deps: Here, caller: AnyCaller) -> Response:
-    return answer(await deps.call(source_list, deps, caller))
+async def list_sources(deps: Here, caller: AnyCaller, question: Annotated[SourceQuestion, Query()]) -> Response:
+    return answer(await deps.call(source_list, deps, caller, question))
 
 
-def source_list(deps: Deps, caller: Caller) -> dict[str, Any]:
-    heard = [source for source in deps.storage.sources.all() if caller.hears(source)]
-    return {"items": [source_row(s, caller, deps.clock) for s in heard], "coverage": coverage(heard, deps.clock)}
+def source_list(deps: Deps, caller: Caller, question: SourceQuestion) -> dict[str, Any]:
+    (after,) = read_cursor(question.cursor, "sources", str) or ("",)
+    heard = sorted((s for s in deps.storage.sources.all() if caller.hears(s)), key=lambda source: source.slug)
+    left = [source for source in heard if source.slug > after]
+    shown = left[: question.limit]
+    further = write_cursor("sources", shown[-1].slug) if len(left) > len(shown) else None
+    return page([source_row(s, caller, deps.clock) for s in shown], further) | {"coverage": coverage(heard, deps.clock)}
 
 
 @router.get(
@@ -213,13 +241,16 @@ def quarantine_row(row: QuarantineRow) -> dict[str, Any]:
     responses={202: example(EXAMPLE, description="Due now."), **problems(403, 404, 409)},
 )
 async def poll_source(deps: Here, caller: Responder, slug: str) -> Response:
-    """It becomes due at once, and is asked at the next tick. 409 for one that is not enabled."""
+    """It becomes due at once, and is asked at the next tick. 409 for one that is not enabled, or is an inbox."""
     return answer(await deps.call(poll, deps, caller, slug), 202)
 
 
 def poll(deps: Deps, caller: Caller, slug: str) -> dict[str, Any]:
-    if not source_for(deps, caller, slug).enabled:
+    source = source_for(deps, caller, slug)
+    if not source.enabled:
         raise conflict("This source is not enabled, so it is not asked.")
+    if not counts(source):
+        raise conflict("This source is told by POST /api/v1/posts, and never asked.")
     deps.storage.sources.poll_now(slug, deps.clock())
     return source_detail(deps, caller, slug)
 

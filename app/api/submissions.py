@@ -163,7 +163,7 @@ def submit(deps: Deps, caller: Caller, wish: Submission, key: str | None) -> dic
     inbox = Inbox(deps.storage, deps.settings.languages, deps.scorer)
     body = submission_body(source, inbox.take(source, wish.posts, now, history=False))
     if key is not None:
-        deps.storage.submissions.finish(source.id, key, body)
+        return covered(deps.storage.submissions.finish(source.id, key, body), caller)
     return covered(body, caller)
 
 

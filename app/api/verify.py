@@ -58,11 +58,11 @@ class CheckBody(BaseModel):
 
 
 class DriftBody(BaseModel):
-    """A row that is not as it was: a mention with another label (`was`, `now`, when: null where nothing tells) or gone,
-    or a bin of 300 s that counts otherwise than the detector was shown.
+    """A row that is not as it was: a mention with another label (`was`, `now`, when: null where nothing tells), whose
+    author edited it or took it back, or gone, or a bin of 300 s that counts otherwise than the detector was shown.
     """
 
-    what: Literal["relabelled", "gone", "bin"]
+    what: Literal["relabelled", "edited", "withdrawn", "gone", "bin"]
     post_id: str | None
     bin: Instant | None
     was: str | None

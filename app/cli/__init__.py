@@ -24,9 +24,15 @@ commands = typer.Typer(
 train_commands = typer.Typer(help="Teach the scorer.", no_args_is_help=True)
 key_commands = typer.Typer(help="Keys of the API.", no_args_is_help=True)
 channel_commands = typer.Typer(help="Where alerts go.", no_args_is_help=True)
+source_commands = typer.Typer(help="Where to listen.", no_args_is_help=True)
 commands.add_typer(train_commands, name="train")
 commands.add_typer(key_commands, name="keys")
 commands.add_typer(channel_commands, name="channels")
+commands.add_typer(source_commands, name="sources")
+
+Brands = Annotated[
+    list[str] | None, typer.Option("--brand", help="A brand that it is read for; repeatable. Default: all.")
+]
 
 
 def main() -> None:
@@ -115,11 +121,29 @@ def collect() -> None:
 
 @commands.command()
 @told
+def revisit() -> None:
+    """Ask what became of every mention that is due: what it counts now, was it edited, was it taken back."""
+    from app.cli import walks
+
+    _exit(walks.revisit())
+
+
+@commands.command()
+@told
 def watch() -> None:
     """Judge every brand that is due, once: open, escalate or resolve its incident."""
     from app.cli import walks
 
     _exit(walks.watch())
+
+
+@commands.command()
+@told
+def tend() -> None:
+    """Tell of sources that are not heard, and of those that are heard again: what nobody was told of yet."""
+    from app.cli import walks
+
+    _exit(walks.tend())
 
 
 @commands.command()
@@ -175,6 +199,42 @@ def score(
     from app.cli import scores
 
     scores.score(given, text, file, language, tier)
+
+
+# ── in from outside, and why not ─────────────────────────────────────────────
+
+
+@commands.command("import")
+@told
+def import_file(
+    file: FileName,
+    source: Annotated[str, typer.Option(metavar="SLUG", help="The inbox that is told.", show_default=False)],
+    map: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=FIELD", help="What a column is; repeatable. By default by its name."),
+    ] = None,
+    format: Annotated[
+        Literal["csv", "jsonl"] | None, typer.Option(help="By default as the file's name, or its beginning, says.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be stored. Stores nothing.")] = False,
+) -> None:
+    """Read posts from a CSV or JSON Lines file into an inbox. They are history: they teach, and never alert."""
+    from app.cli import imports
+
+    _exit(imports.import_file(file, source, tuple(map or ()), format, dry_run=dry_run))
+
+
+@commands.command()
+@told
+def explain(
+    asked: Annotated[str, typer.Argument(metavar="URL|TEXT", help="An address, or a text.", show_default=False)],
+    brand: Annotated[str | None, typer.Option(help="A brand; by default every one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say why a post is a mention of a brand, or why it is none."""
+    from app.cli import explains
+
+    explains.explain(asked, brand, as_json=json)
 
 
 # ── what was heard, again ────────────────────────────────────────────────────
@@ -287,6 +347,50 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", show_default=
     from app.cli import keys
 
     keys.revoke(key_id)
+
+
+@source_commands.command("list")
+@told
+def list_sources() -> None:
+    """Every source, and how well it is."""
+    from app.cli import sources
+
+    sources.show()
+
+
+@source_commands.command("add")
+@told
+def add_source(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Any page, or a feed.", show_default=False)],
+    brand: Brands = None,
+    name: Annotated[str | None, typer.Option(help="What people call it; by default as it calls itself.")] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="WORD", help="A WordPress site's own search for this word, as a feed.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be added. Adds nothing.")] = False,
+) -> None:
+    """Find what can be listened to at an address (a feed, a tag, a forum, an app's reviews), and add the best of it."""
+    from app.cli import sources
+
+    sources.add(url, tuple(brand or ()), name, search, dry_run=dry_run)
+
+
+@source_commands.command("import")
+@told
+def import_sources(file: FileName, brand: Brands = None) -> None:
+    """Add every feed of an OPML list, as other readers export it, that is not there yet."""
+    from app.cli import sources
+
+    sources.import_list(file, tuple(brand or ()))
+
+
+@source_commands.command("export")
+@told
+def export_sources() -> None:
+    """Print the feeds as an OPML list."""
+    from app.cli import sources
+
+    sources.export_list()
 
 
 @channel_commands.command("list")

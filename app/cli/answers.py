@@ -29,6 +29,8 @@ def parse(kind: str, file: str, url: str, content_type: str | None) -> None:
         put_json(asdict(post))
     for reject in page.rejects:
         say(f"avizor: {file}: an item was left out: {reject.reason}")
+    if page.gone:
+        say(f"avizor: {file}: {len(page.gone)} posts were taken back by their authors")
     if page.truncated:
         say(f"avizor: {file}: {page.truncated} items were left out: there are too many")
 

@@ -18,6 +18,8 @@ from app.storage import Storage
 
 def explain(asked: str, brand: str | None, *, as_json: bool) -> None:
     """Whatever begins as a web address is one; the rest is a text. Raises `Refusal`."""
+    if not asked.strip():
+        raise Refusal("give an address or a text", MISUSED)
     settings = load_listening_settings()
     start_log(settings, quiet=True)
     with open_storage_ready(settings) as storage:

@@ -66,10 +66,9 @@ _NAMES: Mapping[str, str] = {
 }
 _GUESSES = {name: target for target, names in _NAMES.items() for name in names.split(",")}
 _BOM = b"\xef\xbb\xbf"
-_DAY_FIRST = re.compile(
-    r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?:[ ,T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?(?:\s*([ap])\.?\s?m\.?)?",
-    re.IGNORECASE,
-)
+_HOUR = r"(?:[ ,T]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?)?(?:\s*([ap])\.?\s?m\.?)?"
+_DAY_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})" + _HOUR, re.IGNORECASE)
+_YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})" + _HOUR, re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -183,21 +182,28 @@ def zone_of(storage: Storage, source: Source, settings: Settings) -> ZoneInfo:
 
 
 def read_time(written: str, zone: ZoneInfo) -> datetime:
-    """ISO 8601, or day before month; without an offset in `zone`. Else as feeds write it. Raises `ValueError`."""
+    """ISO 8601, day before month, or year first; without an offset in `zone`. Else as feeds write it. Raises
+    `ValueError`.
+    """
     written = written.strip()
     try:
         at = datetime.fromisoformat(written)
     except ValueError:
-        found = _DAY_FIRST.fullmatch(written)
+        day_first, found = True, _DAY_FIRST.fullmatch(written)
+        if found is None:
+            day_first, found = False, _YEAR_FIRST.fullmatch(written)
         if found is None:
             written_out = read_date(written)
             if written_out is None:
                 raise ValueError(f"is no time that can be read: {written[:40]!r}") from None
             return written_out
-        day, month, year, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        one, month, other, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        day, year = (one, other) if day_first else (other, one)
+        if day_first and len(found.group(3)) == 2:
+            year += 2000
         half = (found.group(7) or "").lower()
         hour = hour % 12 + (12 if half == "p" else 0) if half else hour
-        at = datetime(year if year > 99 else 2000 + year, month, day, hour, minute, second)  # noqa: DTZ001 - see below
+        at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - see below
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
@@ -328,13 +334,16 @@ def csv_rows(lines: Iterable[bytes], file: str) -> Iterator[Row]:
     """Records of a CSV file: what parts its cells is told by its first line, the header. Raises `Refusal`."""
     reading = _Decoded(lines)
     first = next(reading, "")
-    separator = max(",;\t|", key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
-    header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
-    if not any(header):
-        raise Refusal(f"{file}: has no header: its first line must name the columns")
     if reading.broken:
         raise Refusal(f"{file}:1: is not UTF-8: save it as “CSV UTF-8”")
     csv.field_size_limit(LONGEST_CELL)
+    try:
+        separator = max(",;\t|", key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+        header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+    except csv.Error as error:
+        raise Refusal(f"{file}:1: cannot be read as a header: {error}") from None
+    if not any(header):
+        raise Refusal(f"{file}: has no header: its first line must name the columns")
     records = csv.reader(reading, delimiter=separator, strict=False)
     while True:
         begins = reading.number + 1

@@ -1,6 +1,6 @@
 """One walk, taken once, by a person or by cron; a service may run beside it, since every claim is a lease.
 
-collect | watch | deliver  ->  what it did, as one JSON object
+collect | revisit | watch | tend | deliver  ->  what it did, as one JSON object
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from app.cli.logs import start_log
 from app.cli.paper import looked_on, put_json
 from app.cli.rooms import make_folders
 from app.main import Service, make_service
-from app.pipeline import CollectReport, DeliverReport
+from app.pipeline import CollectReport, DeliverReport, RevisitReport, TendReport
 from app.settings import Settings
 
 
@@ -24,9 +24,22 @@ def collect() -> bool:
     return not report.failed
 
 
+def revisit() -> bool:
+    """Ask what became of every mention that is due. False when a source could not be asked."""
+    report = asyncio.run(_revisit(_begin()))
+    put_json(report)
+    return not report.failed
+
+
 def watch() -> bool:
     """Judge every due brand."""
     put_json(asyncio.run(_watch(_begin())))
+    return True
+
+
+def tend() -> bool:
+    """Tell of sources that are not heard."""
+    put_json(asyncio.run(_tend(_begin())))
     return True
 
 
@@ -51,10 +64,23 @@ async def _collect(settings: Settings) -> CollectReport:
             return await service.collect.run()
 
 
+async def _revisit(settings: Settings) -> RevisitReport:
+    async with make_service(settings) as service:
+        service.storage.check_ready()
+        async with _shown(lambda: f"{service.revisit.report.asked} mentions asked for"):
+            return await service.revisit.run()
+
+
 async def _watch(settings: Settings) -> Any:
     async with make_service(settings) as service:
         service.storage.check_ready()
         return await asyncio.to_thread(service.watch.run)
+
+
+async def _tend(settings: Settings) -> TendReport:
+    async with make_service(settings) as service:
+        service.storage.check_ready()
+        return await asyncio.to_thread(service.tend.run, at_once=True)
 
 
 async def _deliver(settings: Settings) -> DeliverReport:

@@ -49,6 +49,8 @@ REASONS: Mapping[str, str] = {
     "volume_surge": N_(
         "Far more is said than usual: {observed} negative in {minutes} min, usual at this hour: {expected}"
     ),
+    "unknown_surge": N_("Far more is said than usual, and most of it is of unknown tone"),
+    "unknown_tones": N_("Most of what is said is of unknown tone: nobody can call that calm"),
     "few_voices": N_("Much that is negative, but of few voices: {observed} in {minutes} min count"),
     "new_source": N_("A new source brings much: its first day is not held against what was usual"),
     "other_crisis": N_("What is negative belongs to another crisis: {observed} in {minutes} min do not"),

@@ -7,7 +7,7 @@ incident   one crisis: the proof, the timeline, who was told
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -23,14 +23,14 @@ from app.api.bins import TONES, Width
 from app.api.channels import channels_for
 from app.api.deliveries import Reach
 from app.api.deps import Deps
-from app.api.incidents import incident_for
+from app.api.incidents import dossier_shown, incident_for
 from app.api.volumes import read_bins
 from app.feeds import web_link
 from app.model import Brand, Evidence, Label, Mention, MentionFilter, Sentiment
 from app.storage.records import Attempt, Delivery, Watch
 from app.web.chart import POOR, Box, Chart, draw
 from collectors.base import Source, SourceState
-from collectors.due import fresh, health
+from collectors.due import counts, fresh, health, overrun
 
 LAST_MENTIONS = 12
 LAST_INCIDENTS = 6
@@ -105,11 +105,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A source and how well it is heard now."""
+    """A source and how well it is heard now; `overrun`: when its window last ran over, within a week."""
 
     source: Source
     state: SourceState
     fresh: bool
+    overrun: datetime | None
+
+    @property
+    def asked(self) -> bool:
+        """It is switched on, and not merely told."""
+        return counts(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +255,8 @@ def overview(deps: Deps, caller: Caller) -> Overview:
             no_channel=not any(channel.enabled for channel in channels),
             untold=frozenset(c.incident.id for c in unresolved if not is_told(deps, c.incident)),
             off=tuple(c for c in channels if not c.enabled and c.disabled_reason is not None),
-            unheard=sum(not h.fresh for h in sources if h.source.enabled),
-            sources=sum(h.source.enabled for h in sources),
+            unheard=sum(not h.fresh for h in sources if h.asked),
+            sources=sum(h.asked for h in sources),
             unwatched=sum(card.mood == "stale" for card in cards),
             dead=len(dead),
             dead_of=next((d.incident_id for d in dead if d.incident_id), None),
@@ -305,7 +311,7 @@ def brand_page(
 def incident_page(deps: Deps, caller: Caller, incident_id: str, language: str) -> IncidentPage:
     """Raises 404."""
     incident, brand = incident_for(deps, caller, incident_id)
-    proof = proof_of(incident)
+    proof = proof_of(replace(incident, dossier=dossier_shown(deps, incident)))
     alert = alert_about(incident, brand, proof, language)
     tongue = alert_words(language, brand.time_zone)
     chart, width = crisis_chart(deps, brand, incident)
@@ -387,14 +393,14 @@ def mood_of(watch: Watch | None, now: datetime) -> Mood:
 
 
 def coverage_of(brand: Brand, sources: Sequence[Heard]) -> float | None:
-    """The share of the brand's enabled sources that are fresh now."""
-    asked = [h for h in sources if h.source.enabled and (not h.source.brands or brand.slug in h.source.brands)]
+    """The share of the brand's enabled sources that are fresh now, of those that are not merely told."""
+    asked = [h for h in sources if h.asked and (not h.source.brands or brand.slug in h.source.brands)]
     return sum(h.fresh for h in asked) / len(asked) if asked else None
 
 
 def heard(sources: Sequence[Source], now: datetime) -> tuple[Heard, ...]:
     """Sources with their health, the worst first."""
-    found = [Heard(source, health(source, now), fresh(source, now)) for source in sources]
+    found = [Heard(source, health(source, now), fresh(source, now), overrun(source, now)) for source in sources]
     return tuple(sorted(found, key=lambda h: (WORST_FIRST[h.state], h.source.name.casefold())))
 
 

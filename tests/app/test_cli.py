@@ -298,7 +298,10 @@ def test_it_takes_each_walk_once_and_says_what_it_did(storage: Storage, monkeypa
         (report,) = said.rows
         assert (report["visited"], report["posts"], report["mentions"]) == (1, 2, 1)
         assert avizor("collect").rows[0]["visited"] == 0
+        nothing = {"asked": 0, "edited": 0, "withdrawn": 0, "requests": 0, "failed": 0, "errors": {}}
+        assert avizor("revisit").rows == [nothing]
         assert avizor("watch").rows[0]["judged"] == 1
+        assert avizor("tend").rows == [{"notices": 0, "in_trouble": 0, "heard_again": 0}]
         assert avizor("deliver").rows == [{"tried": 0, "delivered": 0, "retried": 0, "dead": 0}]
         gone = source.replace("Diario", "Otro").replace("/rss", "/gone")
         Path("avizor.toml").write_text(CONFIG + source + gone)

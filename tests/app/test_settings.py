@@ -137,5 +137,24 @@ def test_it_makes_an_address_that_a_browser_can_open() -> None:
     assert Settings(public_url="https://avizor.example/").public_url == "https://avizor.example"
 
 
+@pytest.mark.parametrize(
+    ("public_url", "reachable"),
+    [
+        ("https://avizor.example", True),
+        ("https://93.184.216.34", True),
+        ("http://avizor.example", False),
+        ("https://localhost:8443", False),
+        ("https://avizor.localhost", False),
+        ("https://127.0.0.1", False),
+        ("https://10.1.2.3", False),
+        ("https://[::1]", False),
+    ],
+)
+def test_hubs_are_asked_where_they_can_reach_us_unless_told_otherwise(public_url: str, reachable: bool) -> None:
+    assert Settings(public_url=public_url).websub is reachable
+    assert Settings(public_url=public_url, websub=not reachable).websub is not reachable
+    assert not Settings().websub
+
+
 def test_it_says_what_every_setting_is_for() -> None:
     assert all(field.description for field in Settings.model_fields.values())

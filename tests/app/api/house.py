@@ -241,6 +241,15 @@ class House:
             )
             self.storage.posts.store(batch, self.now)
 
+    def takes_back(self, source: Source, *keys: str) -> None:
+        """Its authors delete these posts, and the source says so."""
+        self.storage.sources.poll_now(source.slug, self.now)
+        (one,) = (s for s in self.storage.sources.claim_due(self.now, 100, "tests", 60, 100) if s.slug == source.slug)
+        due = self.now + timedelta(minutes=15)
+        gone = [digest(key) for key in keys]
+        batch = CollectBatch(one.id, "tests", (), (), {}, None, None, None, due, None, gone=gone)
+        self.storage.posts.store(batch, self.now)
+
     def item(
         self,
         key: str,

@@ -21,6 +21,8 @@ OPEN = {
     ("POST", "/login"),
     ("GET", "/static/avizor.css"),
     ("GET", "/static/icon.svg"),
+    ("GET", "/api/v1/websub/{token}"),
+    ("POST", "/api/v1/websub/{token}"),
 }
 
 

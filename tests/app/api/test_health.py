@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.storage.records import NewDelivery, StorageError
+from app.storage.records import CollectBatch, NewDelivery, StorageError
+from collectors.stream import Place
 from tests.app.api.house import House
 
 
@@ -70,6 +71,9 @@ def test_it_counts_what_there_is(house: House) -> None:
         "avizor_sources_fresh": 1,
         "avizor_sources_enabled": 2,
         "avizor_source_lag_seconds": 600,
+        "avizor_stream_lag_seconds": 0,
+        "avizor_stream_messages_total": 0,
+        "avizor_stream_matches_total": 0,
         "avizor_deliveries pending": 1,
         "avizor_deliveries delivered": 0,
         "avizor_deliveries dead": 1,
@@ -79,6 +83,21 @@ def test_it_counts_what_there_is(house: House) -> None:
         "avizor_incidents resolving": 0,
         "avizor_scheduler_tick_age_seconds": 0.5,
     }
+
+
+def test_it_tells_how_far_behind_a_stream_is(house: House) -> None:
+    source = house.source("bluesky", kind="jetstream", url="wss://red.example")
+    house.storage.sources.claim_streams(["jetstream"], house.now, "one", 30)
+    place = Place(time_us=int(house.now.timestamp() - 90) * 1_000_000, messages=1_000, matches=3)
+    batch = CollectBatch(source.id, "one", (), (), place.cursor(), None, None, None, house.now, 60, as_of=place.at)
+    house.storage.posts.store(batch, house.now)
+    house.source("bluesky", kind="jetstream", url="wss://red.example", enabled=False)
+    off = figures(house)
+    house.source("bluesky", kind="jetstream", url="wss://red.example")
+    on = figures(house)
+    assert (off["avizor_stream_lag_seconds"], on["avizor_stream_lag_seconds"]) == (0, 90)
+    for shown in (off, on):
+        assert (shown["avizor_stream_messages_total"], shown["avizor_stream_matches_total"]) == (1_000, 3)
 
 
 def test_its_figures_hold_no_name(house: House) -> None:

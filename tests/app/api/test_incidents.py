@@ -32,6 +32,27 @@ def test_it_tells_the_whole_story_of_one(house: House, crisis: str) -> None:
     ]
 
 
+def test_the_words_of_what_was_taken_back_since_are_withheld(house: House) -> None:
+    brand, source = house.brand("aurora"), house.source("news")
+    house.hear(source, house.item("x", {brand: "negative"}, text="Terrible."), house.item("y", {brand: "negative"}))
+    incident = house.crisis(brand, texts=("Terrible.",))
+    address = f"/api/v1/incidents/{incident.id}"
+    caller = house.caller("viewer")
+    assert caller.get(address).json()["dossier"]["exhibits"][0]["text"] == "Terrible."
+    house.takes_back(source, "y")
+    assert caller.get(address).json()["dossier"]["exhibits"][0]["text"] == "Terrible.", "another post of that moment"
+    house.takes_back(source, "x")
+    (exhibit,) = caller.get(address).json()["dossier"]["exhibits"]
+    assert [exhibit[name] for name in ("title", "text", "url", "author", "evidence")] == ["", "", None, None, []]
+    assert (exhibit["source"], exhibit["copies"], exhibit["score"]) == ("news", 2, -0.7)
+    page = house.visitor(language="es").get(f"/incidents/{incident.id}").text
+    assert "Su autor la retiró" in page
+    assert "Terrible" not in page
+    stored = house.storage.incidents.get(incident.id)
+    assert stored is not None
+    assert stored.dossier["exhibits"][0]["text"] == "Terrible.", "it stays as it was told"
+
+
 def test_it_lists_them_by_brand_and_state_in_pages(house: House) -> None:
     for name in ("a", "b", "c"):
         house.crisis(house.brand(name))

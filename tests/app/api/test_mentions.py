@@ -53,6 +53,11 @@ def test_it_tells_all_that_is_known_of_one(house: House, aurora: Brand, diario: 
         "site": "news.example",
         "published_at": "2026-11-18T12:00:00Z",
         "fetched_at": "2026-11-18T12:00:00Z",
+        "edited_at": None,
+        "withdrawn_at": None,
+        "engagement": {},
+        "reach": None,
+        "rating": None,
         "label": "negative",
         "score": -0.6,
         "sentiment": {
@@ -72,6 +77,34 @@ def test_it_tells_all_that_is_known_of_one(house: House, aurora: Brand, diario: 
         "correction": None,
         "was": None,
     }
+
+
+def test_it_tells_what_became_of_it(house: House, aurora: Brand, diario: Source) -> None:
+    counted = {"engagement": {"likes": 4, "replies": 0}, "reach": 900, "rating": 2}
+    house.hear(diario, house.item("a", {aurora: "negative"}, text="Before.", **counted))
+    house.hear(diario, house.item("a", {}, text="After.", **counted))
+    caller = house.caller()
+    mention = caller.get("/api/v1/mentions").json()["items"][0]
+    assert {name: mention[name] for name in counted} == counted
+    assert (mention["text"], mention["edited_at"]) == ("After.", "2026-11-18T12:00:00Z")
+    address = f"/api/v1/mentions/aurora/{mention['post_id']}/versions"
+    version = {"at": "2026-11-18T12:00:00Z", "title": "a", "text": "Before."}
+    assert caller.get(address).json() == {"items": [version]}
+    assert house.caller(brands=("other",)).get(address).status_code == 404
+    assert caller.get("/api/v1/mentions/aurora/1/versions").status_code == 404
+    (post,) = caller.get("/api/v1/posts").json()["items"]
+    assert {name: post[name] for name in counted} == counted
+    assert (post["edited_at"], post["withdrawn_at"]) == ("2026-11-18T12:00:00Z", None)
+
+
+def test_what_was_taken_back_is_told_without_its_words(house: House, aurora: Brand, diario: Source) -> None:
+    house.hear(diario, house.item("a", {aurora: "negative"}, text="Before."))
+    house.takes_back(diario, "a")
+    (mention,) = house.caller().get("/api/v1/mentions").json()["items"]
+    assert (mention["withdrawn_at"], mention["label"]) == ("2026-11-18T12:00:00Z", "negative")
+    assert [mention[name] for name in ("title", "text", "url", "author")] == ["", "", None, None]
+    page = house.visitor(language="es").get("/brands/aurora").text
+    assert "Su autor la retiró" in page
 
 
 def test_unknown_is_its_own_tone_without_a_score(house: House, aurora: Brand, diario: Source) -> None:

@@ -1,9 +1,10 @@
 """Sources over HTTP: how well each is heard, what could not be read, and asking one now."""
 
 from datetime import timedelta
+from typing import Any
 
 from app.api.sources import SourceList
-from app.storage.records import Failure
+from app.storage.records import CollectBatch, Failure
 from collectors.base import Reject
 from tests.app.api.house import NOON, House
 
@@ -36,6 +37,61 @@ def test_a_source_that_died_does_not_look_well(house: House) -> None:
     house.now = NOON + timedelta(hours=3)
     dead = caller.get("/api/v1/sources").json()
     assert (dead["items"][0]["state"], dead["items"][0]["fresh"], dead["coverage"]) == ("silent", False, 0.0)
+
+
+def visited(house: House, slug: str, **learned: Any) -> None:
+    """A visit that brought nothing but what it learned."""
+    house.storage.sources.poll_now(slug, house.now)
+    (claimed,) = house.storage.sources.claim_due(house.now, 1, "tests", 60, 10)
+    due = house.now + timedelta(minutes=15)
+    batch = CollectBatch(claimed.id, "tests", (), (), {}, None, None, None, due, None, **learned)
+    house.storage.posts.store(batch, house.now)
+
+
+def test_it_tells_what_was_learned_of_a_source(house: House) -> None:
+    house.source("diario")
+    visited(house, "diario", cadence_s=5400, overrun=True, moved_seen=2, moved_to="https://www.diario.example/feed.xml")
+    source = house.caller("viewer").get("/api/v1/sources/diario").json()
+    assert (source["cadence_s"], source["overrun_at"]) == (5400, "2026-11-18T12:00:00Z")
+    assert (source["moved_seen"], source["moved_to"]) == (2, "https://www.diario.example/feed.xml")
+    assert source["requests_per_day"] is None
+    house.now = NOON + timedelta(days=8)
+    assert house.caller("viewer").get("/api/v1/sources/diario").json()["overrun_at"] is None
+
+
+def test_one_that_answers_and_brings_nothing_for_days_is_silent(house: House) -> None:
+    house.hear(house.source("diario"), house.item("a", {}))
+    house.now = NOON + timedelta(hours=30)
+    visited(house, "diario", cadence_s=3 * 3600)
+    source = house.caller().get("/api/v1/sources/diario").json()
+    assert (source["state"], source["fresh"], source["last_item_at"]) == ("silent", False, "2026-11-18T12:00:00Z")
+
+
+def test_one_that_is_told_is_well_and_counts_neither_way(house: House) -> None:
+    house.hear(house.source("diario"))
+    house.source("buzon", kind="inbox", url=None)
+    house.now = NOON + timedelta(minutes=14)
+    body = house.caller().get("/api/v1/sources").json()
+    assert [(s["slug"], s["state"], s["fresh"]) for s in body["items"]] == [
+        ("buzon", "ok", None),
+        ("diario", "ok", True),
+    ]
+    assert body["coverage"] == 1.0
+
+
+def test_the_list_comes_in_pages_and_the_coverage_is_of_all(house: House) -> None:
+    for slug in ("c", "a-b", "ab", "d"):
+        house.source(slug)
+    visited(house, "d")
+    caller, seen, cursor = house.caller(), [], None
+    for _ in range(3):
+        page = caller.get("/api/v1/sources", params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        assert page["coverage"] == 0.25
+        seen += [source["slug"] for source in page["items"]]
+        if (cursor := page["next"]) is None:
+            break
+    assert seen == ["a-b", "ab", "c", "d"]
+    assert caller.get("/api/v1/sources", params={"cursor": "x"}).status_code == 422
 
 
 def test_one_that_is_switched_off_counts_neither_way(house: House) -> None:

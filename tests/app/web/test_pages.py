@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from alerts.base import First, Term
 from alerts.detect.policy import Dial
@@ -17,6 +18,7 @@ from alerts.incident import Incident, advance, resolve
 from alerts.spike import NO_HISTORY, POOR_COVERAGE, Sample
 from app.model import Brand
 from app.storage.records import Failure, IncidentSave, NewDelivery
+from app.tables import sources
 from app.web.texts import MOODS
 from collectors.base import Reject, Source
 from tests.app.api.house import NOON, House, spike
@@ -402,6 +404,17 @@ def test_a_sources_error_is_said_in_the_readers_language(house: House) -> None:
         spanish = house.visitor(language="es").get(url).text
         assert '<p class="error">http_429: Pide que se le hagan menos peticiones.</p>' in spanish
         assert "asked less often" in house.visitor(language="en").get(url).text
+
+
+def test_a_window_that_ran_over_is_shown(house: House) -> None:
+    house.brand("aurora")
+    source = house.source("diario")
+    with house.storage._database.write() as connection:
+        connection.execute(update(sources).where(sources.c.id == source.id).values(overrun_at=house.now))
+    lost = '<p class="error">se han perdido publicaciones antes del'
+    assert lost in house.visitor(language="es").get("/").text
+    house.now += timedelta(days=8)
+    assert lost not in house.visitor(language="es").get("/").text
 
 
 def test_a_deliverys_error_is_said_in_the_readers_language(house: House) -> None:
