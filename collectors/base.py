@@ -4,7 +4,8 @@
 
 A collector is pure: it never holds a client, a clock or a database. A test hands it an `httpx.Response`.
 
-A kind may be able to do more: sign in (`SignsIn`), explain a refusal (`Explains`), count again (`Recounts`).
+A kind may be able to do more: sign in (`SignsIn`), explain a refusal (`Explains`), rest after a failure (`Rests`),
+count again (`Recounts`).
 
     CollectError          the one error of this wing; caught in one place, the collect walk, written down and shown
         .permanent        asking again will not help (410): the source is disabled until a person looks
@@ -220,6 +221,13 @@ class Explains(Protocol):
 
         What the error says is in our own words: nothing of the body.
         """
+
+
+@runtime_checkable
+class Rests(Protocol):
+    """A kind that is left alone after whatever failed there, for `rest_s` at least."""
+
+    rest_s: float
 
 
 @runtime_checkable

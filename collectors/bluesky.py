@@ -18,7 +18,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import httpx
 
@@ -42,7 +42,7 @@ from collectors.items import (
     whole,
 )
 from collectors.jsontext import read_json
-from collectors.search import Walk, quoted, words
+from collectors.search import Walk, phrases, written
 
 API = "Bluesky"
 BASE = "https://bsky.social"
@@ -98,21 +98,18 @@ class Bluesky:
         return Session(found, _lasts_s(found))
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
-        walk = Walk.of(source, terms(source))
-        backfill = timedelta(days=source.settings.get("backfill_days", BACKFILL_DAYS))
-        since = (
-            datetime.fromtimestamp(min(walk.mark, now.timestamp()) - OVERLAP_S, UTC) if walk.mark else now - backfill
-        )
+        walk = Walk.of(source, phrases(source))
+        since = walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S)
         parameters = {
             "q": walk.term,
             "sort": "latest",
-            "since": f"{since:%Y-%m-%dT%H:%M:%SZ}",
+            "since": written(since),
             "limit": str(PER_PAGE),
         }
         return _get(source, "app.bsky.feed.searchPosts", parameters | ({"cursor": walk.token} if walk.token else {}))
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         answer, views, gone = _views(response)
         posts, rejects = read_items(views, _post)
         times = [int(at.timestamp()) for view in views if (at := moment(inner(view), "indexedAt"))]
@@ -120,7 +117,7 @@ class Bluesky:
         known = walk.mark - OVERLAP_S if walk.mark else 0
         walk = walk.answered(newest)
         further = replace(walk, token=onward) if onward and views and newest > known else None
-        then, given_up = walk.advanced(terms(source), further)
+        then, given_up = walk.advanced(phrases(source), further)
         return Page(
             posts=walk.unseen(posts),
             cursor=then.cursor(source, posts),
@@ -172,11 +169,6 @@ class Bluesky:
         posts, rejects = read_items(views, _post)
         there = {text(view, "uri") for view in views if isinstance(view, Mapping)} - {*hidden}
         return Page(posts=tuple(posts), rejects=rejects, gone=tuple(name for name in ids if name not in there))
-
-
-def terms(source: Source) -> tuple[str, ...]:
-    """What to search for, in Lucene's syntax. The setting `query` is in it already."""
-    return words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
 
 
 def _get(source: Source, method: str, parameters: Mapping[str, str | list[str]]) -> httpx.Request:

@@ -39,7 +39,7 @@ from collectors.items import (
     whole,
 )
 from collectors.link import web_link
-from collectors.search import Walk, quoted, span, words
+from collectors.search import Walk, phrases, span
 from collectors.text import AUTHOR_LIMIT, body, one_line, title
 
 BACKFILL_DAYS = 7
@@ -72,7 +72,7 @@ class Discourse:
         return f"{self.kind}:{place.hostname}{place.path.rstrip('/')}"
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         since = walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S)
         day = datetime.fromtimestamp(since, UTC).date()
         asked: dict[str, str | int] = {"q": f"{walk.term} after:{day} order:latest", "page": walk.page + 1}
@@ -80,7 +80,7 @@ class Discourse:
         return httpx.Request("GET", address, params=asked, headers={"Accept": "application/json"})
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         found = read_object(response, "Discourse")
         about = inner(found, "grouped_search_result")
         if not about:
@@ -94,7 +94,7 @@ class Discourse:
         walk = walk.answered(newest)
         more = about.get("more_full_page_results") is True and oldest > walk.mark - OVERLAP_S
         further = replace(walk, page=walk.page + 1) if more and walk.page + 1 < PAGES else None
-        after, _ = walk.advanced(terms(source), further)
+        after, _ = walk.advanced(phrases(source), further)
         if after.asked >= REQUESTS:
             after = after.rested()
         return Page(
@@ -128,11 +128,6 @@ class Discourse:
                     f"The forum does not search for this: words of three letters at least. (HTTP {status})",
                 )
         return None
-
-
-def terms(source: Source) -> tuple[str, ...]:
-    """What to search for, in Discourse's syntax. The setting `query` is in it already."""
-    return words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
 
 
 def _post(forum: str, topics: Mapping[int | None, Item], post: Item) -> Post:

@@ -59,6 +59,7 @@ class Gdelt:
     kind = "gdelt"
     knows_authors = False
     requests_per_day: int | None = None  # it says nothing; ours is one a brand and hour
+    rest_s: float = HOUR_S
 
     def check(self, source: Source) -> None:
         if source.url:

@@ -18,7 +18,7 @@ again: by id there is only the GraphQL API, which answers nobody without a token
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 
@@ -27,7 +27,7 @@ from collectors.base import CollectError, Page, Post, Source
 from collectors.guard import check_url
 from collectors.items import Item, counts, foreign, identity, inner, moment, read_items, read_object, text, whole
 from collectors.link import web_link
-from collectors.search import Walk, quoted, span, words
+from collectors.search import Walk, quoted, span, words, written
 from collectors.text import AUTHOR_LIMIT, TITLE_LIMIT, body, one_line
 
 BASE = "https://api.github.com"
@@ -73,8 +73,8 @@ class GitHub:
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
         walk = Walk.of(source, terms(source))
-        since = _written(walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S))
-        created = f"{since}..{_written(walk.before)}" if walk.before else f">={since}"
+        since = written(walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S))
+        created = f"{since}..{written(walk.before)}" if walk.before else f">={since}"
         parameters = {
             "q": f"{walk.term} created:{created}",
             "sort": "created",
@@ -160,10 +160,6 @@ def _further(walk: Walk, oldest: int, total: int, *, linked: bool) -> Walk | Non
         return replace(walk, page=walk.page + 1)
     back = bool(oldest) and (not walk.before or oldest < walk.before)
     return replace(walk, page=0, before=oldest) if back and total > shown else None
-
-
-def _written(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _wait_s(response: httpx.Response, now: datetime) -> float | None:

@@ -33,7 +33,7 @@ from collectors.items import (
     whole,
 )
 from collectors.link import web_link
-from collectors.search import Walk, quoted, words
+from collectors.search import Walk, phrases
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line, title
 
 BASE = "https://hn.algolia.com/api/v1"
@@ -67,7 +67,7 @@ class HackerNews:
         return self.kind
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         since = walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S)
         window = [f"created_at_i>{since}"] + ([f"created_at_i<{walk.before}"] if walk.before else [])
         parameters = {
@@ -86,14 +86,14 @@ class HackerNews:
         return httpx.Request("GET", f"{base}/search_by_date", params=parameters, headers={"Accept": "application/json"})
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         found = read_object(response, "Hacker News")
         if not isinstance(found.get("hits"), list):
             raise foreign("Hacker News", "no list of hits")
         posts, rejects = read_items(listed(found, "hits"), _post)
         answer = _Answer.of(found, posts)
         walk = walk.answered(answer.newest)
-        after, given_up = walk.advanced(terms(source), _further(walk, answer))
+        after, given_up = walk.advanced(phrases(source), _further(walk, answer))
         return Page(
             posts=walk.unseen(posts),
             cursor=after.cursor(source, posts),
@@ -102,11 +102,6 @@ class HackerNews:
             title="Hacker News",
             truncated=max(0, answer.total - answer.hits) if given_up else 0,
         )
-
-
-def terms(source: Source) -> tuple[str, ...]:
-    """What to search for, in Algolia's syntax. The setting `query` is in it already."""
-    return words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
 
 
 @dataclass(frozen=True, slots=True)

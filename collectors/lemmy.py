@@ -41,7 +41,7 @@ from collectors.items import (
     text,
 )
 from collectors.link import handle, web_link
-from collectors.search import DAY_S, Walk, words
+from collectors.search import DAY_S, Walk, unix, words
 from collectors.text import TEXT_LIMIT, body, title
 
 PER_PAGE = 50
@@ -107,7 +107,8 @@ class Lemmy:
         views = [view for views in lists for view in views]
         posts, rejects = read_items(views, _post)
         walk = walk.answered(max((_published(view) for view in views), default=0))
-        since = walk.mark - OVERLAP_S if walk.mark else walk.newest - _backfill_days(source) * DAY_S
+        here = min(walk.newest, unix(source.asked_at)) if source.asked_at else walk.newest
+        since = walk.mark - OVERLAP_S if walk.mark else here - _backfill_days(source) * DAY_S
         token = page_token(found, "next_page", "Lemmy") if version == "v4" else ""
         after, given_up = walk.advanced(words(source), _further(walk, lists, since, token, version))
         return Page(

@@ -32,7 +32,7 @@ from collectors import settings
 from collectors.base import CollectError, Page, Post, Source
 from collectors.guard import check_url
 from collectors.items import Item, foreign, identity, inner, moment, read_items, read_object, text, whole
-from collectors.search import DAY_S, Walk, quoted, span, words
+from collectors.search import DAY_S, Walk, phrases, span
 from collectors.text import TITLE_LIMIT, body, one_line
 
 NAMESPACES = "0|1"  # articles and their talk pages
@@ -70,7 +70,7 @@ class MediaWiki:
         return f"{self.kind}:{api.host}{api.path.removesuffix('/api.php')}"
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         unsorted = _unsorted(source)
         parameters = {
             "action": "query",
@@ -91,7 +91,7 @@ class MediaWiki:
         return httpx.Request("GET", _api(source), params=parameters, headers={"Accept": "application/json"})
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         found = read_object(response, "MediaWiki")
         unsorted = _unsorted(source) or "srsort" in text(inner(found, "warnings", "main"), "warnings")
         if error := inner(found, "error"):
@@ -108,7 +108,7 @@ class MediaWiki:
         walk = walk.answered(newest)
         offset = whole(inner(found, "continue"), "sroffset") or 0
         more = bool(hits) and offset > walk.page and (unsorted or not oldest or oldest >= since)
-        after, given_up = walk.advanced(terms(source), replace(walk, page=offset) if more else None)
+        after, given_up = walk.advanced(phrases(source), replace(walk, page=offset) if more else None)
         fresh = [post for post in posts if not post.published_at or post.published_at.timestamp() >= since]
         return Page(
             posts=walk.unseen(fresh),
@@ -128,11 +128,6 @@ class MediaWiki:
             "The wiki forbids access. Wikimedia's wikis refuse those who do not say who they are: set contact, an "
             "address or page where you can be reached. (HTTP 403)",
         )
-
-
-def terms(source: Source) -> tuple[str, ...]:
-    """What to search for. The setting `query` is taken as it stands."""
-    return words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
 
 
 def _api(source: Source) -> httpx.URL:

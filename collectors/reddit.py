@@ -43,7 +43,7 @@ from collectors.items import (
     whole,
 )
 from collectors.link import web_link
-from collectors.search import Walk, quoted, words
+from collectors.search import Walk, phrases
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line, title
 
 API = "Reddit"
@@ -179,8 +179,7 @@ class Reddit:
 
 def terms(source: Source) -> tuple[str, ...]:
     """What to ask for: searches, and the path of a listing, which begins with a slash."""
-    searches = words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
-    return (*searches, *((f"{_subreddits(source)}/comments",) if source.settings.get("comments") else ()))
+    return (*phrases(source), *((f"{_subreddits(source)}/comments",) if source.settings.get("comments") else ()))
 
 
 def _is_path(term: str) -> bool:

@@ -10,7 +10,7 @@ later would never be asked for. Windows overlap, and a post may answer several t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from collectors.base import CollectError, Post, Source
@@ -137,9 +137,19 @@ def words(source: Source) -> tuple[str, ...]:
     return tuple(term for term in found if term)
 
 
+def written(seconds: int) -> str:
+    """Unix seconds as most APIs read a moment: 2026-11-22T10:00:00Z."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def quoted(term: str) -> str:
     """As a phrase where it is more than one word, or holds anything but letters and digits."""
     return term if term.isalnum() else '"' + term.replace('"', " ").strip() + '"'
+
+
+def phrases(source: Source) -> tuple[str, ...]:
+    """What to search for, in the syntax that most APIs have. The setting `query` is in the API's own already."""
+    return words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
 
 
 def together(terms: Sequence[str], between: str, longest: int) -> tuple[str, ...]:

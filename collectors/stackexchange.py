@@ -41,7 +41,7 @@ from collectors.items import (
     whole,
 )
 from collectors.link import web_link
-from collectors.search import DAY_S, Walk, quoted, span, words
+from collectors.search import DAY_S, Walk, phrases, span
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line, title
 
 BASE = "https://api.stackexchange.com/2.3"
@@ -90,7 +90,7 @@ class StackExchange:
         return self.kind
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         backfill_days = source.settings.get("backfill_days", BACKFILL_DAYS)
         parameters = {
             "q": walk.term,
@@ -104,12 +104,12 @@ class StackExchange:
         return _asked(source, "/search/advanced", parameters)
 
     def parse(self, source: Source, response: httpx.Response) -> Page:
-        walk = Walk.of(source, terms(source))
+        walk = Walk.of(source, phrases(source))
         found = _read(response)
         posts, rejects = read_items(listed(found, "items"), partial(_post, _site(source)))
         walk = walk.answered(span(posts)[1])
         more = found.get("has_more") is True and bool(found["items"])
-        after, given_up = walk.advanced(terms(source), replace(walk, page=walk.page + 1) if more else None)
+        after, given_up = walk.advanced(phrases(source), replace(walk, page=walk.page + 1) if more else None)
         wait_s = _wait_s(found)
         if wait_s or whole(found, "quota_remaining") == 0:
             after = after.rested()
@@ -142,11 +142,6 @@ class StackExchange:
         there = {post.id for post in posts}
         gone = tuple(one for one in ids if one.rpartition("/")[0] == site and one not in there) if whole_answer else ()
         return Page(posts=tuple(posts), rejects=rejects, gone=gone, wait_s=_wait_s(found))
-
-
-def terms(source: Source) -> tuple[str, ...]:
-    """What to search for. The setting `query` is taken as it stands."""
-    return words(source) if "query" in source.settings else tuple(quoted(word) for word in words(source))
 
 
 def _site(source: Source) -> str:

@@ -15,7 +15,7 @@ phrase in quotation marks; comments for the text as it stands. Titles carry mark
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ from collectors.guard import check_url
 from collectors.items import Item, foreign, identity, inner, moment, read_items, read_object, text, whole
 from collectors.jsontext import read_json
 from collectors.link import web_link
-from collectors.search import Walk, quoted, span, words
+from collectors.search import Walk, quoted, span, words, written
 from collectors.text import AUTHOR_LIMIT, body, one_line, plain, title
 
 PER_PAGE = 50
@@ -70,9 +70,8 @@ class WordPress:
         if _comments(source) is not None:
             place, word = walk.term.split(" ", 1)
             since = walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S)
-            after = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             address += f"/{place}"
-            asked |= {"search": quoted(word) if place == "posts" else word, "after": after}
+            asked |= {"search": quoted(word) if place == "posts" else word, "after": written(since)}
             asked |= {"orderby": "date" if place == "posts" else "date_gmt", "order": "desc"}
             asked |= {"per_page": PER_PAGE, "page": walk.page + 1, "_fields": FIELDS[place]}
         return httpx.Request("GET", address, params=asked, headers={"Accept": "application/json"})

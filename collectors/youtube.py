@@ -24,7 +24,7 @@ by id, which costs none of the 100 searches a day, and brings the counts. Counts
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,7 +49,7 @@ from collectors.items import (
     whole,
 )
 from collectors.jsontext import read_json
-from collectors.search import Walk, quoted, together, words
+from collectors.search import Walk, quoted, together, words, written
 from collectors.text import AUTHOR_LIMIT, body, one_line, title
 
 API = "YouTube"
@@ -119,16 +119,13 @@ class YouTube:
             name, _, value = where.partition("=")
             asked = {"part": "snippet,replies", name: value, "order": "time", "maxResults": str(PER_THREADS)}
             return _get(source, path, asked | turned)
-        backfill = timedelta(days=source.settings.get("backfill_days", BACKFILL_DAYS))
-        since = (
-            datetime.fromtimestamp(min(walk.mark, now.timestamp()) - OVERLAP_S, UTC) if walk.mark else now - backfill
-        )
+        since = walk.since(now, source.settings.get("backfill_days", BACKFILL_DAYS), OVERLAP_S)
         asked = {
             "part": "snippet",
             "type": "video",
             "order": "date",
             "q": walk.term,
-            "publishedAfter": f"{since:%Y-%m-%dT%H:%M:%SZ}",
+            "publishedAfter": written(since),
             "maxResults": str(PER_SEARCH),
         }
         return _get(source, "/search", asked | turned)

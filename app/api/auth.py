@@ -100,7 +100,7 @@ def split_key(text: str) -> tuple[str, str] | None:
     """(id, secret) of a key's text, or None where it has another shape."""
     prefix, _, rest = text.partition("_")
     key_id, _, secret = rest.partition("_")
-    return (key_id, secret) if prefix == PREFIX and key_id and secret else None
+    return (key_id, secret) if prefix == PREFIX and key_id.isalnum() and secret else None
 
 
 def credentials(request: Request) -> str | None:

@@ -9,6 +9,7 @@ LARGEST_BODY = 1024 * 1024
 LARGEST_PUSH = 5 * 1024 * 1024
 """Of what a hub pushes: a whole feed, as large as one that is fetched. It is read as it comes, and never kept."""
 PUSHES = "/api/v1/websub/"
+NUL = "The address holds a NUL character (%00). Nothing here has one in its name: PostgreSQL keeps none."
 
 
 class BodyLimit:
@@ -20,6 +21,8 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+        elif holds_nul(scope):
+            await problem_response(Problem(400, "bad_request", NUL))(scope, receive, send)
         elif announced(scope) > (largest := largest_body(scope)):
             await problem_response(too_large())(scope, receive, send)
         else:
@@ -28,6 +31,10 @@ class BodyLimit:
 
 def largest_body(scope: Scope) -> int:
     return LARGEST_PUSH if scope["path"].startswith(PUSHES) else LARGEST_BODY
+
+
+def holds_nul(scope: Scope) -> bool:
+    return "\0" in scope["path"] or b"%00" in scope["query_string"]
 
 
 def announced(scope: Scope) -> int:

@@ -119,7 +119,7 @@ def post_row(post: StoredPost, brands: Sequence[str]) -> dict[str, Any]:
     responses={200: example({"items": [EXAMPLE], "next": None}), **problems(404)},
 )
 async def list_posts(deps: Here, caller: AnyCaller, question: Annotated[PostQuestion, Query()]) -> Response:
-    """A key that is limited to brands sees posts that mention one of them: its page may hold fewer than `limit`."""
+    """A key that is limited to brands sees posts that mention one of them, and learns of no others."""
     return answer(await deps.call(posts_page, deps, caller, question))
 
 
@@ -129,10 +129,11 @@ def posts_page(deps: Deps, caller: Caller, question: PostQuestion) -> dict[str, 
     for slug in question.source:
         source_for(deps, caller, slug)
     found = deps.storage.posts.page(
-        tuple(question.source) or None, question.since, question.until, after, question.limit
+        *(tuple(question.source) or None, question.since, question.until, after, question.limit),
+        of_brands=None if caller.brands is None else sorted(caller.brands),
     )
     last = found[-1] if len(found) == question.limit else None
     return page(
-        [post_row(p, caller.seen(p.brands)) for p in found if caller.sees_all or caller.covers_any(p.brands)],
+        [post_row(p, caller.seen(p.brands)) for p in found],
         write_cursor("posts", last.published_at, last.id) if last else None,
     )

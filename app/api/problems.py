@@ -52,6 +52,9 @@ DETAILS: Mapping[int, str] = {
 }
 """Our words where the framework's are thin."""
 
+MOST_FAULTS = 100
+"""Of one request that are told: whoever sends more finds more in the next answer."""
+
 
 class Fault(BaseModel):
     """One thing that is wrong with a request: where (`query.since`, `body.name`, or a line of a file), and what."""
@@ -203,7 +206,7 @@ def problem_detail(problem: HTTPException) -> str:
 
 
 def unprocessable(error: RequestValidationError) -> Problem:
-    """A validation's errors in words, without the values that caused them."""
+    """The first of a validation's errors in words, without the values that caused them."""
     return refused([fault(e) for e in error.errors()[:MOST_FAULTS]])
 
 

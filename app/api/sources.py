@@ -167,7 +167,7 @@ def source_for(deps: Deps, caller: Caller, slug: str) -> Source:
 
 def live_source(deps: Deps, slug: str) -> Source | None:
     """The source, unless it is archived (storage gives that one as not enabled)."""
-    source = deps.storage.sources.get(slug)
+    source = None if "\0" in slug else deps.storage.sources.get(slug)  # which PostgreSQL refuses
     if source is None or source.enabled or any(live.slug == slug for live in deps.storage.sources.all()):
         return source
     return None

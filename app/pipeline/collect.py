@@ -27,7 +27,7 @@ from app.storage import Storage
 from app.storage.records import CollectBatch, Failure, KnownPost, LeaseLost, Stored
 from app.storage.subscriptions import Subscription
 from collectors import COLLECTORS
-from collectors.base import CollectError, Post, Reject, Source
+from collectors.base import CollectError, Post, Reject, Rests, Source
 from collectors.due import (
     MOVED_SIGHTINGS,
     budget_wait_s,
@@ -253,7 +253,7 @@ class Collect:
             source,
             now,
             retry_after_s=error.retry_after_s,
-            at_least_s=_quota_s(source, 1, self._sharers([source])),
+            at_least_s=max(_quota_s(source, 1, self._sharers([source])), _rest_s(source)),
             jitter=random.random(),  # noqa: S311 - spreads visits
         )
         failure = Failure(
@@ -278,6 +278,11 @@ def _namespace(source: Source) -> str:
 def _quota_s(source: Source, requests: int, sharers: Mapping[str, int]) -> float:
     quota = per_day(source)
     return budget_wait_s(requests, quota, sharers.get(source.kind, 1)) if quota else 0.0
+
+
+def _rest_s(source: Source) -> float:
+    kind = COLLECTORS[source.kind]
+    return kind.rest_s if isinstance(kind, Rests) else 0.0
 
 
 def _rejects(visit: Visit) -> tuple[Reject, ...]:

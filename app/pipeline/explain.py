@@ -231,7 +231,7 @@ class Explain:
     def _unstored(self, brand: Brand, said: str) -> Answer:
         not_stored = Cause(
             "not_stored",
-            "No stored story begins with this text. Short texts are told apart by author and site, too: ask for them by their address.",
+            "No stored story begins with this text. Short ones are told apart by author and site: ask by the address.",
         )
         expression = _parsed(brand)
         if expression is None:

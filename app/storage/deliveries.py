@@ -21,7 +21,7 @@ from app.storage.database import Database, chunks, dialect_of, insert_rows, is_i
 from app.storage.records import Attempt, Conflict, Delivery, LeaseLost, NewDelivery, Outcome, ToldOf
 from app.storage.sealing import Vault
 from app.storage.sources import CLOCK_STEP, lease_over
-from app.tables import channels, deliveries, delivery_attempts, sources, to_ms
+from app.tables import brands, channels, deliveries, delivery_attempts, incidents, sources, to_ms
 
 _NEW = (
     *("key", "channel_id", "incident_id", "seq", "action", "alert", "state"),
@@ -139,8 +139,12 @@ class Deliveries:
         incident_id: str | None = None,
         before_id: int | None = None,
         limit: int = 50,
+        of_brands: Sequence[str] | None = None,
     ) -> list[Delivery]:
-        """Newest first. None = any; `channel` is a slug; `before_id` is the id of the last one of the page before."""
+        """Newest first. None = any; `channel` is a slug; `before_id` is the id of the last one of the page before.
+
+        `of_brands`: those of their incidents, by slug.
+        """
         query = select(deliveries).order_by(deliveries.c.id.desc()).limit(limit)
         if states is not None:
             query = query.where(deliveries.c.state.in_(states))
@@ -150,6 +154,9 @@ class Deliveries:
             query = query.where(deliveries.c.incident_id == incident_id)
         if before_id is not None:
             query = query.where(deliveries.c.id < before_id)
+        if of_brands is not None:
+            theirs = select(incidents.c.id).join(brands, brands.c.id == incidents.c.brand_id)
+            query = query.where(deliveries.c.incident_id.in_(theirs.where(brands.c.slug.in_(of_brands))))
         with self._database.read() as connection:
             return self._with_channels(connection, connection.execute(query).all())
 

@@ -141,8 +141,9 @@ class Posts:
         until: datetime | None = None,
         after: tuple[datetime, int] | None = None,
         limit: int = 50,
+        of_brands: Sequence[str] | None = None,
     ) -> list[StoredPost]:
-        """Newest first. None = any. `since` is in it, `until` is not.
+        """Newest first. None = any. `since` is in it, `until` is not. `of_brands`: those that mention one of these.
 
         `after` is (published_at, id) of the last post of the page before. What the source called a post is not kept:
         `post.id` is its dedupe key in hexadecimal.
@@ -154,11 +155,14 @@ class Posts:
             query = query.where(posts.c.published_at < until)
         if after is not None:
             query = query.where(tuple_(posts.c.published_at, posts.c.id) < after)
+        if of_brands is not None:
+            named = select(mentions.c.post_id).join(brands, brands.c.id == mentions.c.brand_id)
+            query = query.where(posts.c.id.in_(named.where(brands.c.slug.in_(of_brands))))
         with self._database.read() as connection:
             streams = [query]
             if from_sources is not None:
-                named = select(sources.c.id).where(sources.c.slug.in_(from_sources))
-                streams = _by_source(query, connection.execute(named).scalars().all())
+                heard = select(sources.c.id).where(sources.c.slug.in_(from_sources))
+                streams = _by_source(query, connection.execute(heard).scalars().all())
             if not streams:
                 return []
             keys = merge(streams, _ORDER, limit).subquery("page")

@@ -185,9 +185,12 @@ def test_more_rows_than_one_batch_are_all_stored(storage: Storage) -> None:
         ("id,text\n1,x\n", "nadie", 2, '[[sources]] with slug = "nadie" and kind = "inbox" in avizor.toml'),
         ("id,text\n1,x\n", "hn", 2, "is of kind hackernews"),
         ("", "resenas", 1, "has no header"),
+        ("id,te\rxt\n1,x\n", "resenas", 1, "posts.csv:1: cannot be read as a header: new-line character"),
+        (f"id,{'x' * 200_000}\n", "resenas", 1, "posts.csv:1: cannot be read as a header: field larger"),
+        ("id,te\rxt\n".encode("utf-16"), "resenas", 1, "posts.csv:1: is not UTF-8"),
     ],
 )
-def test_it_says_what_to_do_where_it_cannot_begin(text: str, to: str, status: int, words: str) -> None:
+def test_it_says_what_to_do_where_it_cannot_begin(text: str | bytes, to: str, status: int, words: str) -> None:
     said = bring(text, to=to)
     assert (said.status, said.out) == (status, "")
     assert words in said.err
@@ -203,6 +206,10 @@ def test_it_says_what_to_do_where_it_cannot_begin(text: str, to: str, status: in
         ("1/7/26 9:30", "2026-07-01T07:30"),
         ("01-07-2026, 9:05 pm", "2026-07-01T19:05"),
         ("1.7.2026 12:00 a. m.", "2026-06-30T22:00"),
+        ("1/7/2026 9:30:15,123", "2026-07-01T07:30"),
+        ("2026/07/01 09:30", "2026-07-01T07:30"),
+        ("2026-7-1 9:30", "2026-07-01T07:30"),
+        ("01/01/0001", "0001-01-01T00:14"),
         ("Wed, 01 Jul 2026 10:00:00 GMT", "2026-07-01T10:00"),
         ("1782900000", "2026-07-01T10:00"),
     ],
@@ -237,6 +244,7 @@ def test_a_person_reads_lines_that_cannot_act(storage: Storage, monkeypatch: pyt
 
 @pytest.mark.usefixtures("storage")
 def test_it_says_which_brands_there_are(storage: Storage) -> None:
+    assert avizor("explain", " ").err == "avizor: give an address or a text\n"
     said = avizor("explain", "x", "--brand", "lumbr")
     assert (said.status, said.err) == (2, "avizor: there is no brand lumbr; did you mean lumbre?\n")
     assert avizor("explain", "https://").status == 2

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from collectors.base import CollectError, Explains, Page, Query, Recounts, SignsIn, Source
-from collectors.bluesky import Bluesky, terms
+from collectors.bluesky import Bluesky
 from collectors.jetstream import Jetstream
+from collectors.search import phrases
 from tests.collectors.asking import ids
 from tests.collectors.asking import visit as walked
 from tests.collectors.twisted import twisted
@@ -116,7 +117,7 @@ def test_it_asks_for_the_latest_of_the_last_week() -> None:
         "q": '"lumbre telecom"', "sort": "latest", "since": "2026-11-15T10:00:00Z", "limit": "100",
     }  # fmt: skip
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
-    assert terms(source("lumbre", query="lumbre lang:es")) == ("lumbre lang:es",)
+    assert phrases(source("lumbre", query="lumbre lang:es")) == ("lumbre lang:es",)
 
 
 def test_it_is_the_same_post_as_the_stream_brings() -> None:

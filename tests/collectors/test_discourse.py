@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from collectors.base import CollectError, Explains, Page, Query, Source
-from collectors.discourse import REQUESTS, Discourse, terms
+from collectors.discourse import REQUESTS, Discourse
+from collectors.search import phrases
 from tests.collectors.asking import ids
 from tests.collectors.asking import visit as walked
 
@@ -62,7 +63,7 @@ def test_it_asks_for_the_latest_of_the_last_week() -> None:
 
 
 def test_the_operator_may_search_in_the_forums_own_syntax() -> None:
-    assert terms(source("lumbre", query="Lumbre category:ayuda")) == ("Lumbre category:ayuda",)
+    assert phrases(source("lumbre", query="Lumbre category:ayuda")) == ("Lumbre category:ayuda",)
 
 
 def test_a_forum_is_a_place_of_its_own() -> None:

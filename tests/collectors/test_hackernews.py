@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from collectors.base import CollectError, Page, Query, Source
-from collectors.hackernews import HITS_PER_SEARCH, HackerNews, terms
-from collectors.search import REQUESTS_PER_VISIT
+from collectors.hackernews import HITS_PER_SEARCH, HackerNews
+from collectors.search import REQUESTS_PER_VISIT, phrases
 from tests.collectors.asking import ids
 from tests.collectors.asking import visit as walked
 
@@ -87,7 +87,7 @@ def test_it_searches_for_each_term_once_and_for_several_words_as_a_phrase() -> N
     asking = replace(
         source("Lumbre", "lumbre telecom", "c++"), queries=(Query("a", ("Lumbre",)), Query("b", ("lumbre", 'a "b" c')))
     )
-    assert terms(asking) == ("lumbre", '"a  b  c"')
+    assert phrases(asking) == ("lumbre", '"a  b  c"')
 
 
 def test_a_source_without_a_term_says_so() -> None:

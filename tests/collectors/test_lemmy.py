@@ -172,8 +172,14 @@ def test_a_server_that_always_has_a_next_page_is_left_after_a_while() -> None:
     assert sum(page.truncated for page in pages) == 1
 
 
+def test_a_post_from_the_future_does_not_cut_the_first_reading_short() -> None:
+    views = [post(999, NOW + timedelta(days=9_000)), *[post(n, NOW - timedelta(hours=n)) for n in range(80)]]
+    pages, _ = visit(Server("0.19.12", views), source("lumbre"))
+    assert sorted(ids(pages)) == names(views)
+
+
 def test_a_server_that_was_upgraded_is_asked_the_other_way_at_last() -> None:
-    asking = replace(source("lumbre"), cursor={"api": "v3", "fails": 0})
+    asking = replace(source("lumbre"), cursor={"api": "v3"})
     paths = [COLLECTOR.request(replace(asking, fail_count=n), NOW).url.path for n in range(6)]
     assert paths == [*["/api/v3/search"] * 3, "/api/v4/search", *["/api/v3/search"] * 2]
     _, found = visit(Server("1.0", [post(1, NOW)]), replace(asking, fail_count=3))

@@ -93,6 +93,11 @@ def test_it_refuses_a_key_that_is_not_quite_one(house: House, spoil: Any) -> Non
     assert house.anybody(Authorization=f"Bearer {spoil(key)}").get("/api/v1/brands").status_code == 401
 
 
+@pytest.mark.parametrize("text", ["avz_\0_x", "avz_a\0b_x"])
+def test_a_key_with_a_nul_is_none_before_a_database_is_asked(text: str) -> None:
+    assert split_key(text) is None
+
+
 def test_it_refuses_an_expired_key_from_that_moment(house: House) -> None:
     caller = house.anybody(Authorization=f"Bearer {house.key(expires_at=NOON + timedelta(hours=1))}")
     assert caller.get("/api/v1/brands").status_code == 200

@@ -56,6 +56,15 @@ def test_its_pages_follow_each_other(house: House) -> None:
     assert seen == ["test.4", "test.3", "test.2", "test.1", "test.0"]
 
 
+def test_its_pages_tell_a_limited_key_nothing_of_others(house: House) -> None:
+    channel = house.channel("guardia")
+    house.crisis(house.brand("aurora"), (channel,))
+    house.crisis(house.brand("otra"), (channel,))
+    house.storage.deliveries.add([NewDelivery(f"test.{i}", channel.id, "test", {}) for i in range(5)], house.now)
+    page = house.caller("viewer", ("aurora",)).get("/api/v1/deliveries?limit=2").json()
+    assert ([d["key"] for d in page["items"]], page["next"]) == (["incident-of-aurora.1.guardia"], None)
+
+
 def test_a_dead_one_gets_a_second_chance_with_the_same_key(house: House) -> None:
     incident = house.crisis(house.brand("aurora"), (house.channel("guardia"),))
     dead = house.kill_delivery(f"{incident.id}.1.guardia")

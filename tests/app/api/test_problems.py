@@ -93,6 +93,14 @@ def test_a_body_that_is_no_object_is_refused(house: House, body: bytes) -> None:
     assert ProblemBody.model_validate_json(answer.content).code in ("bad_request", "invalid")
 
 
+@pytest.mark.parametrize(
+    "path", ["brands/%00", "sources/a%00/poll", "posts?source=%00", "mentions?brand=a%00b", "explain?text=%00"]
+)
+def test_an_address_with_a_nul_reaches_no_database(house: House, path: str) -> None:
+    answer = house.caller().get(f"/api/v1/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
 def test_a_body_of_more_than_a_mebibyte_is_refused(house: House) -> None:
     admin = house.caller()
     for url, headers in (("keys", JSON), ("config/plan", {"Content-Type": "application/toml"})):

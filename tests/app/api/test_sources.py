@@ -116,6 +116,9 @@ def test_it_asks_one_now(house: House) -> None:
 def test_one_that_is_switched_off_is_not_asked(house: House) -> None:
     house.source("off", enabled=False)
     assert house.caller().post("/api/v1/sources/off/poll").status_code == 409
+    house.source("told", kind="inbox", url=None)
+    answer = house.caller().post("/api/v1/sources/told/poll")
+    assert (answer.status_code, answer.json()["detail"][:22]) == (409, "This source is told by")
 
 
 def test_its_secret_is_never_told(house: House) -> None:

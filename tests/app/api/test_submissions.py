@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.api.submissions import Submission, body_hash
 from app.model import Brand
 from collectors.base import Source
 from tests.app.api.house import Client, House
@@ -122,6 +123,13 @@ def test_a_body_of_another_shape_is_refused_as_a_whole(house: House, body: Any) 
 
 
 @pytest.mark.usefixtures("inbox")
+@pytest.mark.usefixtures("inbox")
+def test_of_a_body_that_is_all_wrong_the_first_hundred_faults_are_told(house: House) -> None:
+    answer = house.caller().post(URL, json={f"field{number}": 1 for number in range(20_000)})
+    assert problem(answer)[:2] == (422, "invalid")
+    assert len(answer.json()["errors"]) == 100
+
+
 def test_too_large_a_body_is_not_read(house: House) -> None:
     assert problem(send(house.caller(), post("1", "x" * 2_000_000)))[:2] == (413, "too_large")
 
@@ -176,8 +184,9 @@ def test_a_key_whose_work_was_cut_off_is_worked_on_again(house: House) -> None:
     client = house.caller()
     source = house.storage.sources.get("reviews")
     assert source is not None
-    send(client, post("1"), key="cut")
-    house.storage.submissions.finish(source.id, "cut", {})  # as a process that died before it answered left it
+    send(client, post("1"))
+    begun = body_hash(Submission(source="reviews", posts=[post("1")]))
+    house.storage.submissions.begin(source.id, "cut", begun, house.now)  # its process died before it answered
     assert results(send(client, post("1"), key="cut")) == ["known"]
     assert results(send(client, post("1"), key="cut")) == ["known"]
 
@@ -222,6 +231,7 @@ def test_a_stored_answer_shows_no_brand_that_the_key_does_not_cover(house: House
 
 @pytest.mark.usefixtures("inbox")
 def test_only_an_inbox_that_is_enabled_is_told(house: House) -> None:
+    assert problem(send(house.caller(), post("1"), source="re\0views"))[0] == 404
     house.source("news")
     house.source("closed", kind="inbox", url=None, enabled=False)
     client = house.caller()

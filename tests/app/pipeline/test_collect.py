@@ -199,7 +199,7 @@ def test_a_term_that_fails_costs_every_other_visit_and_no_more(desk: Desk, walk:
         states.append(desk.seen("board").state)
         desk.clock.now += 3 * HOUR
     assert "failing, failing" not in ", ".join(states)
-    assert asked.count("aurora") + asked.count("cobre") >= 12
+    assert asked.count("aurora") + asked.count("cobre") >= 10
 
 
 def test_a_fault_of_our_own_is_written_down_and_waited_after(

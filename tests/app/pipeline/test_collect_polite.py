@@ -54,6 +54,16 @@ def test_what_a_visit_took_is_waited_for(
     assert least <= wait_s(desk, "board") <= least * 1.1
 
 
+def test_gdelt_is_asked_once_an_hour_for_a_brand_whatever_fails(desk: Desk, walk: Walk, now: datetime) -> None:
+    desk.brand()
+    desk.source("mundo", "gdelt", interval_s=60)
+    for status in (500, 503, 404):
+        desk.far_end.answers["/mundo"] = Answer(status)
+        walk()
+        assert wait_s(desk, "mundo") >= HOUR.total_seconds()
+        desk.clock.now = desk.seen("mundo").next_due_at
+
+
 def test_a_source_that_waits_for_its_quota_is_not_late(desk: Desk, walk: Walk, now: datetime) -> None:
     desk.brand()
     desk.source("board", "hackernews", settings={"requests_per_day": 20})

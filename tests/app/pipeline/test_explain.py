@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from alerts.detect.voices import Excluded
 from app.language import Languages
 from app.pipeline.explain import Answer, Cause, Explain, Reach
 from app.pipeline.inbox import Inbox
@@ -207,6 +208,17 @@ def test_a_post_that_mentions_nobody_and_was_taken_back(it: Curious) -> None:
     assert codes(it.ask()) == ["withdrawn"]
 
 
+def test_of_a_post_that_was_taken_back_it_speaks_for_the_brand_alone(it: Curious) -> None:
+    it.desk.brand()
+    it.desk.brand("brisa", "brisa")
+    it.inbox()
+    it.tell("Aurora abre")
+    withdraw(it)
+    told = {answer.brand: answer.causes[-1].words for answer in it.who().url(HERE).answers}
+    assert "and the mention still counts" in told["aurora"]
+    assert "it is no mention of brisa" in told["brisa"]
+
+
 def test_a_brand_whose_query_cannot_be_read_hears_nothing(it: Curious) -> None:
     it.desk.brand("aurora", "aurora AND (")
     it.inbox()
@@ -272,7 +284,13 @@ def test_a_verdict_left_it_out_and_says_why(it: Curious, now: datetime) -> None:
     post_id = it.tell("Aurora abre")
     assert post_id is not None
     verdict = Verdict(
-        now + HOUR, now + HOUR, post_id, "calm", "usual", 0.0, excluded=((post_id, now, "neutral", "same_author"),)
+        now + HOUR,
+        now + HOUR,
+        post_id,
+        "calm",
+        "usual",
+        0.0,
+        excluded=(Excluded(post_id, now, "neutral", "same_author"),),
     )
     it.storage.watches.save(Judged(brand.id, now + HOUR, {"verdict": "calm"}, (), verdict=verdict), now + HOUR)
     it.clock.now += DAY

@@ -549,6 +549,9 @@ def test_posts_are_read_in_pages_newest_first(world: World) -> None:
         after = (page[-1].published_at, page[-1].id)
     assert pages == whole
 
+    mentioning = world.storage.posts.page(of_brands=["acme", "nobody"])
+    assert [p.post.title for p in mentioning] == ["p1", "p3", "p2", "p4"]
+    assert world.storage.posts.page(["dos"], of_brands=["acme"]) == world.storage.posts.page(of_brands=[]) == []
     assert [p.post.title for p in world.storage.posts.page(["dos"])] == ["other"]
     assert world.storage.posts.page(["uno", "dos", "nowhere"], limit=3) == whole[:3]
     assert world.storage.posts.page(["nowhere"]) == world.storage.posts.page([]) == []

@@ -19,6 +19,14 @@ def test_a_key_is_under_way_until_it_is_answered(storage: Storage, world: World,
     assert storage.submissions.begin(source.id, "a", BODY, now) == {"stored": 1}
 
 
+def test_of_two_that_worked_at_once_the_first_answer_stands(storage: Storage, world: World, now: datetime) -> None:
+    source = world.source()
+    storage.submissions.begin(source.id, "a", BODY, now)
+    assert storage.submissions.finish(source.id, "a", {"stored": 1}) == {"stored": 1}
+    assert storage.submissions.finish(source.id, "a", {"known": 1}) == {"stored": 1}
+    assert storage.submissions.begin(source.id, "a", BODY, now) == {"stored": 1}
+
+
 def test_another_body_under_the_same_key_is_a_conflict_even_while_it_is_under_way(
     storage: Storage, world: World, now: datetime
 ) -> None:

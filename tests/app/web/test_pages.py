@@ -171,6 +171,15 @@ def test_a_new_source_is_not_heard_yet(house: House) -> None:
     assert "never" in shown
 
 
+def test_an_inbox_is_not_asked_so_it_is_neither_unheard_nor_due(house: House) -> None:
+    house.brand("aurora")
+    house.channel("guardia")
+    house.source("told", kind="inbox", url=None)
+    html = house.visitor().get("/").text
+    assert "not heard" not in text(html)
+    assert '<td data-label="Next visit">none</td>' in html
+
+
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
