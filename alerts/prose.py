@@ -208,6 +208,7 @@ ERRORS: Mapping[str, str] = {
     "readapidenied": N_("It shows itself to its own users only."),
     "maxlag": N_("It is too busy, and asks to come back later."),
     "not_appstore": N_("The answer is not what this kind of source gives."),
+    "all_gone": N_("It says that all posts asked for are gone, which is asked again before it is believed."),
     "no_terms": N_("No brand that it serves has a word that could be searched for."),
     "channel_off": N_("The channel has been switched off or removed since."),
     "internal": N_("Avizor itself failed; the log says why."),

@@ -33,6 +33,7 @@ CADENCE_MEMORY_S = 7 * DAY_S
 CADENCE_REACH = timedelta(days=28)
 CADENCE_GAPS = 4
 MOVED_SIGHTINGS = 3
+OLD_ADDRESS_EVERY = 4  # failures in a row at the adopted address
 OVERRUN_SHOWN = timedelta(days=7)
 LONGEST_S = 30 * DAY_S
 
@@ -202,9 +203,11 @@ def overrun(source: Source, now: datetime) -> datetime | None:
 def address(source: Source) -> str | None:
     """Where to ask: what the operator wrote, or where that has moved for good, said three times in a row.
 
-    What the operator wrote stays where it is, or the next `avizor apply` would take the source for another one.
+    What the operator wrote stays where it is, or the next `avizor apply` would take the source for another one. It is
+    tried again at every fourth failure in a row: a move may be taken back.
     """
-    return source.moved_to if source.moved_seen >= MOVED_SIGHTINGS else source.url
+    adopted = source.moved_seen >= MOVED_SIGHTINGS and source.fail_count % OLD_ADDRESS_EVERY != OLD_ADDRESS_EVERY - 1
+    return source.moved_to if adopted else source.url
 
 
 def moved(source: Source, to: str | None) -> tuple[int, str | None]:
@@ -212,7 +215,8 @@ def moved(source: Source, to: str | None) -> tuple[int, str | None]:
     if to is not None and to != source.moved_to:
         return 1, to
     if source.moved_seen >= MOVED_SIGHTINGS:
-        return source.moved_seen, source.moved_to
+        taken_back = to is None and address(source) == source.url
+        return (0, None) if taken_back else (source.moved_seen, source.moved_to)
     return (source.moved_seen + 1, to) if to else (0, None)
 
 

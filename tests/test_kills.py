@@ -6,7 +6,7 @@ from tests.kills import Figures, Receiver, judge_alerts, run
 
 
 def test_it_loses_nothing_when_it_is_killed_while_it_collects_and_delivers(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = run(kills=12, seed=3, to_the_end=False)
+    figures = run(kills=8, seed=3, to_the_end=False)
     with capsys.disabled():
         print(f"\n{figures}")  # noqa: T201 - the figure is a result
     assert figures.bad() == {}

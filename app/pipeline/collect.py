@@ -30,6 +30,7 @@ from collectors import COLLECTORS
 from collectors.base import CollectError, Post, Reject, Rests, Source
 from collectors.due import (
     MOVED_SIGHTINGS,
+    address,
     budget_wait_s,
     cadence_s,
     fastest_s,
@@ -256,14 +257,15 @@ class Collect:
             at_least_s=max(_quota_s(source, 1, self._sharers([source])), _rest_s(source)),
             jitter=random.random(),  # noqa: S311 - spreads visits
         )
+        gone = error.permanent and address(source) == source.url  # where it moved to may be gone, and it be back
         failure = Failure(
             source_id=source.id,
             owner=self._owner,
             code=error.code,
             message=error.message,
             next_due_at=due_at,
-            state="disabled" if error.permanent else "failing",
-            disable=error.permanent,
+            state="disabled" if gone else "failing",
+            disable=gone,
         )
         try:
             self._storage.sources.fail(failure, now)

@@ -31,6 +31,7 @@ REQUESTS = 3  # a tick
 AGAIN = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=1)
 GIVEN_UP = timedelta(days=14)  # after publication: a source that cannot be asked so long is asked for it no more
+TOO_MANY_AT_ONCE = 5  # posts that are all gone look like a source with trouble, and erasing is for good
 MOST_SKIPPED = 1_000  # posts of a source that is not asked, in one tick
 
 
@@ -116,7 +117,13 @@ class Revisit:
             answer = await asking.ask(lambda signed: kind.recount(signed, ids, now))
         finally:
             self.report.requests += asking.requests
-        return await self._sandbox.parse(source, answer, ids)
+        page = await self._sandbox.parse(source, answer, ids)
+        if len(page.gone) == len(ids) >= TOO_MANY_AT_ONCE:
+            raise CollectError(
+                "all_gone",
+                f"The source says that all {len(ids)} posts are gone: that is asked again before it is believed.",
+            )
+        return page
 
     def _claim(self, now: datetime) -> _Due | None:
         slug = self._storage.posts.to_revisit(now)

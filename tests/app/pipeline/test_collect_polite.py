@@ -192,6 +192,17 @@ def test_an_address_that_moved_for_good_is_adopted_at_the_third_sighting(
     assert (after.url, after.first_ok_at, after.state) == (before.url, before.first_ok_at, "ok")
 
 
+def test_a_move_that_is_taken_back_is_found_out(desk: Desk, walk: Walk) -> None:
+    feed = moving(desk)
+    visits(desk, walk, 3, feed)
+    desk.far_end.answers["/nuevo"] = Answer(410)
+    desk.far_end.answers["/barrio"] = feed
+    visits(desk, walk, 1)
+    assert desk.seen().state == "failing", "what is gone is where it moved to, not what the operator wrote"
+    visits(desk, walk, 4)
+    assert (desk.seen().state, address(desk.seen())) == ("ok", desk.far_end.url("/barrio"))
+
+
 def test_an_unchanged_feed_moves_as_well(desk: Desk, walk: Walk, now: datetime) -> None:
     moving(desk).says("Llueve", now)
     visits(desk, walk, 3)

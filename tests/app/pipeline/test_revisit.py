@@ -126,6 +126,23 @@ def test_it_is_asked_an_hour_six_hours_a_day_and_a_week_after_and_then_no_more(
     assert looks == [1, 6, 24, 24 * 7]
 
 
+def test_an_answer_that_knows_none_of_many_is_asked_again_before_anything_is_erased(
+    desk: Desk, forum: Forum, sandbox: Sandbox
+) -> None:
+    numbers = range(1, 7)
+    for number in numbers:
+        forum.asks(number, "Aurora no me deja entrar")
+    collected(desk.storage, sandbox, desk.far_end, desk.clock)
+    forum.knows(*numbers)
+    asked, forum.questions = forum.questions, {}
+    desk.clock.now += HOUR
+    report = revisited(desk, sandbox)
+    assert (report.failed, report.withdrawn) == (6, 0)
+    forum.questions = asked
+    desk.clock.now += HOUR
+    assert revisited(desk, sandbox).asked == 6
+
+
 def test_an_edit_is_kept_and_a_deleted_one_is_erased(desk: Desk, forum: Forum, sandbox: Sandbox) -> None:
     for number in (1, 2, 3):
         forum.asks(number, "Aurora no me deja entrar")
