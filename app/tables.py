@@ -130,6 +130,7 @@ sources = Table(
     Column("polled", Boolean, nullable=False),  # asked by the collect walk; else followed (a stream) or told (an inbox)
     Column("moved_seen", Integer, nullable=False),  # how often in a row it said that it moved for good
     Column("moved_to", Text),  # whither
+    Column("hint_s", Integer),  # how often its publisher wishes it to be asked (ttl, sy:)
     Column("cadence_s", Integer),  # what lies between two of its items, as learned
     Column("overrun_at", Instant),  # when its window was last seen to have run over: items were lost
     Column("told", Text),  # which of its troubles people were told of, and have not heard the end of

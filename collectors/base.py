@@ -93,6 +93,7 @@ class Source:
     last_error_at: datetime | None = None
     moved_seen: int = 0
     moved_to: str | None = None
+    hint_s: int | None = None
     cadence_s: int | None = None
     overrun_at: datetime | None = None
     told: tuple[str, ...] = ()

@@ -217,6 +217,7 @@ class Collect:
             overrun=overrun,
             moved_seen=moved_seen,
             moved_to=moved_to,
+            hint_s=visit.interval_hint_s,
             cadence_s=cadence_s(source, [published(post, now) for post in new], now) if new else source.cadence_s,
         )
 

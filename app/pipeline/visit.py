@@ -83,6 +83,7 @@ class Visitor:
             requests=asking.requests,
             moved_to=_moved_to(asked, response),
             unchanged=True,
+            interval_hint_s=source.hint_s,
         )
         if response.status_code == httpx.codes.NOT_MODIFIED or (digest == source.body_hash and not several):
             return first

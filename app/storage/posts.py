@@ -522,7 +522,7 @@ def _let_go(connection: Connection, batches: Sequence[CollectBatch], draft: _Dra
     column = sources.c
     per_source = (
         *("cursor", "etag", "last_modified", "body_hash", "adaptive_interval_s", "next_due_at"),
-        *("moved_seen", "moved_to", "cadence_s"),
+        *("moved_seen", "moved_to", "hint_s", "cadence_s"),
     )
     visited = (
         update(sources)

@@ -135,6 +135,7 @@ class CollectBatch:
     overrun: bool = False
     moved_seen: int = 0
     moved_to: str | None = None
+    hint_s: int | None = None
     cadence_s: int | None = None
 
 

@@ -19,6 +19,7 @@ depends_on = None
 
 SOURCE = (
     ("moved_to", sa.Text()),
+    ("hint_s", sa.Integer()),
     ("cadence_s", sa.Integer()),
     ("overrun_at", sa.BigInteger()),
     ("told", sa.Text()),

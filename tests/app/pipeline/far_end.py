@@ -132,6 +132,7 @@ class Feed:
     def __init__(self) -> None:
         self.items: list[tuple[str, datetime | None, str]] = []
         self.tags = True
+        self.ttl_min = 0
 
     def says(self, text: str, at: datetime | None, guid: str | None = None) -> None:
         self.items.append((guid or f"g{len(self.items)}", at, text))
@@ -143,7 +144,8 @@ class Feed:
             + f"<description>{text}</description></item>"
             for guid, at, text in self.items
         )
-        return f"<rss version='2.0'><channel><title>f</title><link>https://f.example</link>{items}</channel></rss>".encode()
+        ttl = f"<ttl>{self.ttl_min}</ttl>" if self.ttl_min else ""
+        return f"<rss version='2.0'><channel><title>f</title><link>https://f.example</link>{ttl}{items}</channel></rss>".encode()
 
     def __call__(self, asked: Asked) -> Answer:
         if not self.tags:

@@ -154,6 +154,18 @@ def test_what_an_author_took_back_goes_into_storage(
     assert len(batch.gone) == len(keys) == 2
 
 
+def test_what_a_publisher_wishes_holds_while_nothing_is_new(desk: Desk, walk: Walk, now: datetime) -> None:
+    feed = desk.feed()
+    feed.ttl_min = 60
+    feed.says("Llueve", now)
+    for _ in range(3):  # as a whole, and twice a 304
+        walk()
+        due = desk.seen().next_due_at
+        assert due is not None
+        assert due - desk.clock.now >= HOUR
+        desk.clock.now = due
+
+
 # ── moved for good ───────────────────────────────────────────────────────────
 
 
