@@ -128,6 +128,7 @@ sources = Table(
     Column("last_error", Text),
     Column("last_error_at", Instant),
     Column("polled", Boolean, nullable=False),  # asked by the collect walk; else followed (a stream) or told (an inbox)
+    Column("generation", Integer, nullable=False),  # how often it was pointed at another host
     Column("moved_seen", Integer, nullable=False),  # how often in a row it said that it moved for good
     Column("moved_to", Text),  # whither
     Column("hint_s", Integer),  # how often its publisher wishes it to be asked (ttl, sy:)

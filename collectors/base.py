@@ -19,6 +19,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import httpx
 
+PAID = ("month", "reads")
+"""What in a cursor says what was paid for: it outlives a change of settings, or a budget could be spent twice."""
+
 SourceState = Literal["ok", "late", "failing", "silent", "disabled"]
 
 
@@ -91,6 +94,7 @@ class Source:
     last_item_at: datetime | None = None
     last_error: str | None = None
     last_error_at: datetime | None = None
+    generation: int = 0
     moved_seen: int = 0
     moved_to: str | None = None
     hint_s: int | None = None
@@ -175,7 +179,11 @@ class Kind(Protocol):
         """Raise `ValueError` in words for the operator if this source's url or settings cannot work."""
 
     def namespace(self, source: Source) -> str:
-        """Where a post's `id` is unique: `rss:<source slug>` for a feed, `hackernews` for Hacker News as a whole."""
+        """Where a post's `id` is unique: `rss:<source slug>` for a feed, `hackernews` for Hacker News as a whole.
+
+        A feed that was pointed at another host is another one (`Source.generation`): two of them may both have an item
+        that is called 1.
+        """
 
 
 class Collector(Kind, Protocol):

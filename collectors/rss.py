@@ -39,7 +39,7 @@ class Rss:
             raise ValueError(f"a feed has no setting {', '.join(sorted(source.settings))}")
 
     def namespace(self, source: Source) -> str:
-        return f"rss:{source.slug}"
+        return f"rss:{source.slug}:{source.generation}" if source.generation else f"rss:{source.slug}"
 
     def request(self, source: Source, now: datetime) -> httpx.Request:
         try:

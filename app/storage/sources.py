@@ -17,7 +17,7 @@ from app.storage.records import Failure, LeaseLost, QuarantineRow
 from app.storage.sealing import Vault
 from app.tables import quarantine, sources
 from collectors import COLLECTORS
-from collectors.base import Source
+from collectors.base import PAID, Source
 from collectors.due import MOVED_SIGHTINGS
 
 _UNREAD: dict[str, Any] = {"etag": None, "last_modified": None, "body_hash": None}  # as if it was never read
@@ -163,10 +163,13 @@ def put(connection: Connection, source: Source, vault: Vault, now: datetime) -> 
     if source.secret is not None:
         values["secret"] = vault.seal(source.secret) if source.secret else None
     if stored is None:
-        connection.execute(insert(sources).values(slug=source.slug, created_at=now, **_fresh(now), **values))
+        values |= {"slug": source.slug, "created_at": now, "generation": 0}
+        connection.execute(insert(sources).values(**_fresh(now), **values))
         return
     if (stored.kind, stored.url, stored.settings) != (source.kind, source.url, values["settings"]):
-        values |= _fresh(now)
+        spent = {name: stored.cursor[name] for name in PAID if stored.kind == source.kind and name in stored.cursor}
+        elsewhere = stored.host != values["host"]
+        values |= {**_fresh(now), "cursor": spent, "generation": stored.generation + elsewhere}
     elif stored.archived_at is not None or stored.state == "disabled" or stored.enabled != source.enabled:
         values |= {"state": "late", "next_due_at": now, "scheduled_at": now, "told": None}
     elif stored.interval_s != source.interval_s:
@@ -221,6 +224,7 @@ def source_of(row: Row[Any], vault: Vault) -> Source:
         last_item_at=row.last_item_at,
         last_error=row.last_error,
         last_error_at=row.last_error_at,
+        generation=row.generation,
         moved_seen=row.moved_seen,
         moved_to=row.moved_to,
         hint_s=row.hint_s,

@@ -49,6 +49,7 @@ def add(table: str, name: str, kind: Any, default: Any) -> None:
 
 def upgrade() -> None:
     add("sources", "polled", sa.Boolean(), sa.true())
+    add("sources", "generation", sa.Integer(), sa.text("0"))
     add("sources", "moved_seen", sa.Integer(), sa.text("0"))
     for name, kind in SOURCE:
         op.add_column("sources", sa.Column(name, kind))
@@ -111,4 +112,5 @@ def downgrade() -> None:
     for name, _ in reversed(SOURCE):
         op.drop_column("sources", name)
     op.drop_column("sources", "moved_seen")
+    op.drop_column("sources", "generation")
     op.drop_column("sources", "polled")

@@ -8,6 +8,7 @@ import pytest
 
 from app.storage import LeaseLost
 from app.storage.records import Archive, Failure, PutSource
+from collectors import COLLECTORS
 
 World = Any
 MINUTE = timedelta(minutes=1)
@@ -30,6 +31,25 @@ def test_a_new_source_is_due_at_once_and_then_not_until_its_time(world: World) -
     world.collect(source)
     assert claimed(world, world.now + 14 * MINUTE) == []
     assert claimed(world, world.now + 15 * MINUTE) == ["diario"]
+
+
+def test_at_another_host_it_is_another_one_and_its_items_are_others(world: World) -> None:
+    names = [
+        COLLECTORS["rss"].namespace(world.source(url=url))
+        for url in ("http://uno.example/a", "https://uno.example/b", "https://dos.example/b", "https://uno.example/b")
+    ]
+    assert names == ["rss:diario", "rss:diario", "rss:diario:1", "rss:diario:2"]
+
+
+def test_what_was_paid_for_outlives_a_change_of_settings_and_nothing_else_does(world: World) -> None:
+    x = {"kind": "x", "url": None, "secret": "bearer"}
+    source = world.source("x", settings={"monthly_reads": 3_000}, **x)
+    world.storage.sources.claim_due(world.now, 100, "walk")
+    paid = {"month": "2026-11", "reads": 2_990}
+    batch = replace(world.batch(source), cursor={**paid, "marks": {"lumbre": 7}})
+    world.storage.posts.store(batch, world.now)
+    assert world.source("x", settings={"monthly_reads": 4_000}, **x).cursor == paid
+    assert world.source("x", kind="hackernews", url=None).cursor == {}
 
 
 def test_a_claimed_source_is_nobody_elses_until_its_lease_ends(world: World) -> None:
