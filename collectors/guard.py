@@ -16,7 +16,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from types import TracebackType
 from typing import Any, Self
@@ -71,6 +72,7 @@ def is_public(address: Address) -> bool:
     return not any(address in network for network in _REFUSED_V6)
 
 
+@lru_cache(maxsize=512)  # kind, fetch and transport ask of the same address, one after the other
 def check_url(text: str) -> httpx.URL:
     """The address as every part of this house understands it. Raises `ValueError` in words for the operator.
 
@@ -209,6 +211,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
+        with suppress(ValueError):
+            return [ip_address(host)]  # a number needs no look-up; other ways of writing one get theirs
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
