@@ -230,13 +230,15 @@ async def list_backtests(deps: Here, caller: AnyCaller, question: Annotated[Back
 
 
 def backtests_page(deps: Deps, caller: Caller, question: BacktestQuestion) -> dict[str, Any]:
+    """The cursor names one that was shown: it must not tell of those that the caller may not see."""
     before = read_cursor(question.cursor, "backtests", datetime, str)
-    found = deps.storage.backtests.page(before, question.limit)
-    last = found[-1] if len(found) == question.limit else None
-    return page(
-        [backtest_row(one) for one in found if covers(caller, one)],
-        write_cursor("backtests", last.created_at, last.id) if last else None,
-    )
+    seen: list[Backtest] = []
+    while len(seen) <= question.limit and (found := deps.storage.backtests.page(before)):
+        seen += [one for one in found if covers(caller, one)]
+        before = found[-1].created_at, found[-1].id
+    shown, more = seen[: question.limit], len(seen) > question.limit
+    further = write_cursor("backtests", shown[-1].created_at, shown[-1].id) if more else None
+    return page([backtest_row(one) for one in shown], further)
 
 
 def covers(caller: Caller, backtest: Backtest) -> bool:

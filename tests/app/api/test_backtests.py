@@ -97,3 +97,18 @@ def test_an_event_without_a_dossier_cannot_be_verified(heard: House) -> None:
     assert "has no event 99" in answer.json()["detail"]
     assert viewer.get(f"/api/v1/incidents/{incident.id}/verify?seq=0").status_code == 422
     assert all("dossier" not in event for event in viewer.get(f"/api/v1/incidents/{incident.id}").json()["timeline"])
+
+
+def test_a_page_is_filled_with_what_a_key_covers_and_its_cursor_names_nothing_else(house: House) -> None:
+    house.brand("aurora")
+    house.brand("zafiro")
+    for number in range(9):
+        brands = ["zafiro"] if number % 3 else ["aurora"]
+        at = house.now + timedelta(seconds=number)
+        house.storage.backtests.add(f"b{number}", "x", {"brands": brands}, at)
+        assert house.storage.backtests.claim(at)
+    caller = house.caller("viewer", ("aurora",))
+    first = caller.get("/api/v1/backtests?limit=2").json()
+    assert [one["id"] for one in first["items"]] == ["b6", "b3"]
+    rest = caller.get("/api/v1/backtests", params={"limit": 2, "cursor": first["next"]}).json()
+    assert ([one["id"] for one in rest["items"]], rest["next"]) == (["b0"], None)
