@@ -20,6 +20,7 @@ import pytest
 from app.config import apply, load_config, plan
 from app.main import Service, make_service
 from app.model import Mention, MentionFilter
+from app.pipeline.inbox import Inbox
 from app.settings import Settings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -243,3 +244,45 @@ def test_what_the_operator_doubts_is_heard_again_and_a_persons_word_stands(
     database = sqlite3.connect(tmp_path / "avizor.db")
     counted = "SELECT label, sum(stories + backfill_stories) FROM volumes WHERE width_s = 300 GROUP BY label"
     assert dict(database.execute(counted).fetchall()) == {-1: 2, 0: 1}
+
+
+INBOX = """
+[[sources]]
+name = "Centralita"
+kind = "inbox"
+tier = 1
+"""
+
+
+def test_what_is_posted_to_a_trusted_inbox_wakes_as_well(tmp_path: Path, town: tuple[Town, str]) -> None:
+    """Of tier 1: else one place is not many."""
+    here, url = town
+    for hour in range(3 * 24):
+        here.says(START - timedelta(hours=hour, minutes=20), CALM[hour % 3])
+    config = tmp_path / "avizor.toml"
+    config.write_text(CONFIG.format(url=url) + INBOX, encoding="utf-8")
+    settings = settings_for(tmp_path, url)
+
+    async def story() -> None:
+        async with make_service(settings, clock=lambda: here.now) as service:
+            service.storage.migrate()
+            apply(plan(load_config(config), service.storage), service.storage, here.now)
+            inbox = Inbox(service.storage, settings.languages, service.scorer)
+            source = service.storage.sources.get("centralita")
+            assert source is not None
+            calm = [{"id": "calm", "text": CALM[0], "author": "v"}]
+            inbox.take(source, calm, here.now, history=False)
+            while here.now < START + timedelta(hours=26):
+                crisis = here.now >= START + timedelta(hours=25)
+                if crisis:
+                    number = int((here.now - START) / STEP)
+                    items = [
+                        {"id": f"{number}.{n}", "text": ANGRY.format(number=f"{number}{n}"), "author": f"v{number}{n}"}
+                        for n in range(3)
+                    ]
+                    inbox.take(source, items, here.now, history=False)
+                await walk(service)
+                here.now += STEP if crisis else 3 * STEP
+
+    asyncio.run(story())
+    assert len(here.slack) == 1
