@@ -22,7 +22,7 @@ from collectors.base import CollectError, Page, Post, Source
 from collectors.guard import check_url
 from collectors.items import Item, foreign, identity, inner, listed, moment, read_items, read_object, text, whole
 from collectors.link import web_link
-from collectors.search import Walk, quoted, span, together, words
+from collectors.search import Walk, questions, span
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line, title
 
 BASE = "https://content.guardianapis.com"
@@ -31,7 +31,6 @@ PER_PAGE = 50
 QUERY_LIMIT = 500
 BACKFILL_DAYS = 7
 OVERLAP_S = 3_600
-MOST_REQUESTS = 1_000_000
 
 
 class Guardian:
@@ -50,7 +49,7 @@ class Guardian:
         settings.text(source, "query")
         settings.text(source, "section")
         settings.whole(source, "backfill_days", BACKFILL_DAYS, 0, 3650)
-        settings.whole(source, "requests_per_day", self.requests_per_day or 1, 1, MOST_REQUESTS)
+        settings.quota(source, self.requests_per_day)
         if source.secret is not None:
             settings.secret(source, NEEDED)
 
@@ -104,9 +103,7 @@ class Guardian:
 
 def terms(source: Source) -> tuple[str, ...]:
     """What to search for, several terms in one question."""
-    if "query" in source.settings:
-        return words(source)
-    return together([quoted(word) for word in words(source)], " OR ", QUERY_LIMIT)
+    return questions(source, " OR ", QUERY_LIMIT)
 
 
 def _post(item: Item) -> Post:

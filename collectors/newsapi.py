@@ -23,7 +23,7 @@ from collectors.base import CollectError, Page, Post, Source
 from collectors.guard import check_url
 from collectors.items import Item, foreign, inner, listed, moment, read_items, read_object, text, whole
 from collectors.link import web_link
-from collectors.search import Walk, quoted, span, together, words
+from collectors.search import Walk, questions, span
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line, title
 
 BASE = "https://newsapi.org/v2"
@@ -33,7 +33,6 @@ QUERY_LIMIT = 500
 BACKFILL_DAYS = 7
 OVERLAP_S = 3_600  # an article is found some time after it was published
 DAY_S = 86_400
-MOST_REQUESTS = 1_000_000
 REMOVED = "[Removed]"
 _LANGUAGES = ("ar", "de", "en", "es", "fr", "he", "it", "nl", "no", "pt", "ru", "sv", "zh")
 _CUT = re.compile(r"\s*(?:…|\.\.\.)?\s*\[\+\d+ chars\]\s*$")
@@ -70,7 +69,7 @@ class NewsApi:
         if (language := settings.text(source, "language")) and language not in _LANGUAGES:
             raise ValueError(f"the setting language must be one of {', '.join(_LANGUAGES)}")
         settings.whole(source, "backfill_days", BACKFILL_DAYS, 0, 30)
-        settings.whole(source, "requests_per_day", self.requests_per_day or 1, 1, MOST_REQUESTS)
+        settings.quota(source, self.requests_per_day)
         if source.secret is not None:
             settings.secret(source, NEEDED)
 
@@ -125,9 +124,7 @@ class NewsApi:
 
 def terms(source: Source) -> tuple[str, ...]:
     """What to search for, several terms in one question."""
-    if "query" in source.settings:
-        return words(source)
-    return together([quoted(word) for word in words(source)], " OR ", QUERY_LIMIT)
+    return questions(source, " OR ", QUERY_LIMIT)
 
 
 def _iso(seconds: int) -> str:

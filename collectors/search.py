@@ -161,3 +161,8 @@ def together(terms: Sequence[str], between: str, longest: int) -> tuple[str, ...
         else:
             questions.append(term)
     return tuple(questions)
+
+
+def questions(source: Source, between: str, longest: int) -> tuple[str, ...]:
+    """As `phrases`, but several to a question. The setting `query` is a question already."""
+    return words(source) if "query" in source.settings else together(phrases(source), between, longest)

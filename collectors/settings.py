@@ -3,6 +3,8 @@
 from collectors.base import CollectError, Source
 from collectors.guard import check_url
 
+MOST_REQUESTS = 1_000_000
+
 
 def only(source: Source, *names: str) -> None:
     """Raises `ValueError` for any setting but these."""
@@ -33,6 +35,11 @@ def whole(source: Source, name: str, default: int, least: int, most: int) -> int
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ValueError(f"the setting {name} must be a whole number from {least} to {most}")
     return value
+
+
+def quota(source: Source, granted: int | None) -> int:
+    """How many requests a day its key or address is granted, as the operator says; by default what the API says."""
+    return whole(source, "requests_per_day", granted or 1, 1, MOST_REQUESTS)
 
 
 def switch(source: Source, name: str, default: bool = False) -> bool:

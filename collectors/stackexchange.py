@@ -48,7 +48,6 @@ BASE = "https://api.stackexchange.com/2.3"
 PER_PAGE = 100
 BACKFILL_DAYS = 7
 OVERLAP_S = 600  # a question can enter the index after a younger one
-MOST_REQUESTS = 1_000_000
 NEEDED = "an application's key (https://stackapps.com/apps/oauth/register)"
 _SITE = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _WAIT = re.compile(r"available in (\d{1,6}) second")
@@ -82,7 +81,7 @@ class StackExchange:
         settings.texts(source, "tagged")
         settings.text(source, "query")
         settings.whole(source, "backfill_days", BACKFILL_DAYS, 0, 365)
-        settings.whole(source, "requests_per_day", self.requests_per_day or 1, 1, MOST_REQUESTS)
+        settings.quota(source, self.requests_per_day)
         if source.secret:
             settings.secret(source, NEEDED)
 

@@ -43,7 +43,7 @@ from collectors.items import (
     text,
     whole,
 )
-from collectors.search import Walk, quoted, together, words
+from collectors.search import Walk, phrases, together, words
 from collectors.text import AUTHOR_LIMIT, TEXT_LIMIT, body, one_line
 
 API = "X"
@@ -180,7 +180,7 @@ def terms(source: Source) -> tuple[str, ...]:
     if "query" in source.settings:
         return words(source)
     longest = QUERY_LIMIT - len(SPARED) - len("()")
-    found = together([quoted(word) for word in words(source)], " OR ", longest)
+    found = together(phrases(source), " OR ", longest)
     return tuple(f"({question}){SPARED}" for question in found)
 
 

@@ -49,7 +49,7 @@ from collectors.items import (
     whole,
 )
 from collectors.jsontext import read_json
-from collectors.search import Walk, quoted, together, words, written
+from collectors.search import Walk, questions, written
 from collectors.text import AUTHOR_LIMIT, body, one_line, title
 
 API = "YouTube"
@@ -103,7 +103,7 @@ class YouTube:
                     "or of channels (UC and 22 more)"
                 )
         settings.whole(source, "backfill_days", BACKFILL_DAYS, 0, 3650)
-        settings.whole(source, "requests_per_day", SEARCHES_PER_DAY, 1, 1_000_000)
+        settings.quota(source, self.requests_per_day)
         settings.secret(source, NEEDED)
 
     def namespace(self, source: Source) -> str:
@@ -191,9 +191,7 @@ class YouTube:
 
 def terms(source: Source) -> tuple[str, ...]:
     """What to ask for: searches, and where comments stand, which begins with a slash."""
-    searches = words(source)
-    if "query" not in source.settings:
-        searches = together([quoted(word) for word in searches], "|", QUERY_LIMIT)
+    searches = questions(source, "|", QUERY_LIMIT)
     return (*searches, *(_threads(name) for name in source.settings.get("comments", ())))
 
 

@@ -89,8 +89,6 @@ class Collect:
         self._storage = storage
         self._websub = websub
         self._visitor = Visitor(sessions, sandbox)
-        self._languages = languages
-        self._scorer = scorer
         self._clock = clock
         self._owner = owner
         self._hands = Hands(hands)
@@ -127,9 +125,7 @@ class Collect:
     def _claim(self, now: datetime, limit: int) -> list[Source]:
         sources = self._storage.sources.claim_due(now, limit, self._owner, LEASE_S)
         if sources:
-            brands = tuple(self._storage.brands.all())
-            if brands != self._digest.watched.brands:
-                self._digest = Digest(Watched.compile(brands), self._languages, self._scorer)
+            self._digest = self._digest.over(self._storage.brands.all())
         return [replace(source, queries=self._digest.watched.queries(source)) for source in sources]
 
     async def _visit(self, source: Source) -> None:

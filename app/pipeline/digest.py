@@ -75,13 +75,19 @@ def _parsed(brands: Sequence[Brand]) -> dict[int, query.Expression]:
 
 
 class Digest:
-    """Reads posts for all brands at once. Make a new one when a brand or its query changes."""
+    """Reads posts for all brands at once. `over` makes a new one when a brand or its query changed."""
 
     def __init__(self, watched: Watched, languages: Languages, scorer: Scorer) -> None:
         self.watched = watched
         self._spoken_by = {brand.id: brand.language for brand in watched.brands}
         self._languages = languages
         self._scorer = scorer
+
+    def over(self, brands: Sequence[Brand]) -> "Digest":
+        """This one, or a new one where the brands or their queries are others by now."""
+        if tuple(brands) == self.watched.brands:
+            return self
+        return Digest(Watched.compile(brands), self._languages, self._scorer)
 
     def rows(
         self, source: Source, posts: Mapping[bytes, Post], known: Mapping[bytes, KnownPost], now: datetime

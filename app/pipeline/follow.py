@@ -75,8 +75,6 @@ class Follow:
     ) -> None:
         self._storage = storage
         self._http = http
-        self._languages = languages
-        self._scorer = scorer
         self._clock = clock
         self._owner = owner
         self._digest = Digest(Watched.compile(()), languages, scorer)
@@ -123,9 +121,7 @@ class Follow:
         return sources
 
     def _know_brands(self) -> None:
-        brands = tuple(self._storage.brands.all())
-        if brands != self._digest.watched.brands:
-            self._digest = Digest(Watched.compile(brands), self._languages, self._scorer)
+        self._digest = self._digest.over(self._storage.brands.all())
 
     async def _follow(self, source: Source) -> None:
         walk = _Walk(self._storage, self._clock, self._owner, source)

@@ -71,8 +71,6 @@ class Revisit:
     ) -> None:
         self._storage = storage
         self._sandbox = sandbox
-        self._languages = languages
-        self._scorer = scorer
         self._clock = clock
         self._sessions = sessions
         self._digest = Digest(Watched.compile(()), languages, scorer)
@@ -134,9 +132,7 @@ class Revisit:
         if not isinstance(kind, Recounts) or not source.enabled or source.state == "disabled":
             self._skip(source, now)
             return _Due(source, None, ())
-        brands = tuple(self._storage.brands.all())
-        if brands != self._digest.watched.brands:
-            self._digest = Digest(Watched.compile(brands), self._languages, self._scorer)
+        self._digest = self._digest.over(self._storage.brands.all())
         most = REQUESTS * kind.recount_batch
         source = replace(source, url=address(source))
         return _Due(source, kind, self._storage.posts.claim_revisits(source.id, now, now + AGAIN, most))
