@@ -46,14 +46,12 @@ FAST := $(PYTHON) -m benchmarks.tone.fast $(DATA) --soft build/tone/soft.npz --d
 TONE := $(PYTHON) -m benchmarks.tone.transformer --data $(DATA) --weights $(E5) --work build/tone
 tone:                           ## train the models of tone anew: an evening on two cores (docs/sentiment.md says what it needs)
 	$(TONE) pretrain
-	for seed in 1 2; do $(TONE) tune --seed $$seed || exit 1; done
-	$(TONE) average
+	$(TONE) tune
 	$(TONE) label
 	$(TONE) distil
-	for seed in 1 2; do $(TONE) home --seed $$seed || exit 1; done
 	$(TONE) export
 	cp build/tone/weights/* app/sentiment/weights/
-	$(FAST) --out app/sentiment/weights --seeds 3
+	$(FAST) --out app/sentiment/weights
 	mkdir -p build/tone/early && $(FAST) --out build/tone/early --folds 1 --without-validation
 	$(PYTHON) -m benchmarks.tone.calibrate $(DATA) --fast build/tone/early
 

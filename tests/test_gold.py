@@ -52,10 +52,10 @@ class Floor:
 
 # A few points under what the committed weights reach: another processor may round a text over a border.
 FLOORS: Mapping[tuple[str, str], Floor | None] = {
-    ("fast", "es"): Floor(58, 58, 64, 20, 9),
-    ("fast", "en"): Floor(45, 56, 47, 20, 17),
-    ("quality", "es"): Floor(68, 64, 77, 18, 9),
-    ("quality", "en"): Floor(62, 65, 72, 18, 13),
+    ("fast", "es"): Floor(61, 59, 66, 20, 10),
+    ("fast", "en"): Floor(48, 57, 51, 20, 9),
+    ("quality", "es"): Floor(71, 69, 73, 16, 10),
+    ("quality", "en"): Floor(69, 71, 70, 16, 9),
 }
 
 

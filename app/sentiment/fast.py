@@ -7,7 +7,7 @@ Weights: `weights/fast-CODE.npz`, made by benchmarks/tone/fast.py; each carries 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -45,6 +45,7 @@ class Reading:
     tokens: Sequence[Match[str]]
     heard: Heard
     temperature: float
+    beside: Mapping[int, float] = field(default_factory=dict)  # what other ears add, by the character it begins at
 
     def evidence(self) -> tuple[Evidence, ...]:
         """The up to five spans that weigh most, heaviest first: what each adds to log(p_positive / p_negative)."""
@@ -63,6 +64,8 @@ class Reading:
         ):
             if kind & SHOWN:
                 start, end = token.span()
+                if self.beside:
+                    share += sum(self.beside.get(at, 0.0) for at in range(start, end))
                 weight = share / self.temperature
                 if negation and turned:
                     start, _, before = spans.pop()
@@ -126,10 +129,12 @@ class Fast:
         for place, each in zip(said, heard, strict=True):
             logits: Sequence[float] = each.logits
             components: dict[str, float] = {}
+            beside: dict[int, float] = {}
             if code == "en":
                 figures = _vader(guards[place].text)
                 components["vader"] = figures.compound
                 logits = _with_extra(logits, extra_of(figures), weights)
+                beside = _shared(guards[place].text, figures, weights)
             readings[place] = Reading(
                 logits=np.array(log_probabilities(logits, weights.temperature), np.float32),
                 components=components,
@@ -138,6 +143,7 @@ class Fast:
                 tokens=found[place],
                 heard=each,
                 temperature=weights.temperature,
+                beside=beside,
             )
         return readings
 
@@ -170,6 +176,38 @@ def _vader(text: str) -> "Figures":
 def _with_extra(logits: Sequence[float], extra: Sequence[float], weights: Weights) -> list[float]:
     rows = weights.extra.tolist()
     return [logit + sum(x * row[at] for x, row in zip(extra, rows, strict=True)) for at, logit in enumerate(logits)]
+
+
+def _shared(text: str, figures: "Figures", weights: Weights) -> dict[int, float]:
+    """What each word that VADER heard adds to the logits' difference, by the character it begins at.
+
+    `extra_of` is taken apart as VADER put it together: the compound is a sum of valences over a root, `pos` and `neg`
+    are sums of valence and 1 over the text's whole. What marks such as "!!!" add is spread over the words by the size
+    of their valences: over the sum alone it would blow up words that cancel each other out.
+    """
+    if not figures.hits:
+        return {}
+    compound, size, pos, neg = (weights.extra[:, 2] - weights.extra[:, 0]).tolist()
+    valences = [hit.valence for hit in figures.hits]
+    total = sum(valences) + figures.emphasis
+    size_of_all = sum(map(abs, valences))
+    stress = figures.emphasis / size_of_all if size_of_all else 0.0
+    good = sum(valence + 1 for valence in valences if valence > 0)
+    bad = sum(valence - 1 for valence in valences if valence < 0)
+    a_point = (compound * figures.compound + size * abs(figures.compound)) / total if total else 0.0
+    from app.sentiment.rules import rules
+
+    spans = rules().spans(text, [hit.place for hit in figures.hits])
+    shares: dict[int, float] = {}
+    for hit in figures.hits:
+        share = a_point * (hit.valence + stress * abs(hit.valence))
+        if hit.valence > 0:
+            share += pos * figures.pos * (hit.valence + 1) / good
+        elif hit.valence < 0:
+            share += neg * figures.neg * (hit.valence - 1) / bad
+        start, _ = spans[hit.place]
+        shares[start] = shares.get(start, 0.0) + share
+    return shares
 
 
 def _is_word(token: Match[str]) -> bool:

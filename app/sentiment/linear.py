@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from app.sentiment.negation import NEGATIONS, SCOPE, STOPS
 from app.sentiment.normal import squeezed
+from app.sentiment.symbols import clear
 
 BITS = 18
 LETTERS = (3, 4, 5)
@@ -42,6 +43,7 @@ _BASE = np.uint32(0x01000193)
 _FIRST, _SECOND, _THIRD, _TURNED = map(np.uint32, (0x85EBCA6B, 0x9E3779B1, 0x27D4EB2F, 0x5BD1E995))
 _POWERS = np.cumprod(np.full(4 * LONGEST, _BASE), dtype=np.uint32)
 
+_CLEAR = {1: "\1glad", -1: "\1cross"}  # what emoji and emoticons have in common: rare ones teach little by themselves
 _LINKED = frozenset(("http",))  # how `plain` writes a link
 _DIGITS = dict.fromkeys(map(ord, "123456789"), "0")
 _MODIFIERS = dict.fromkeys(map(ord, "\ufe0f\u200d\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"))
@@ -64,14 +66,16 @@ def spelled(token: str, negations: frozenset[str]) -> Spelled:
     first = token[0]
     if first == "@" or "://" in token or token[:4].lower() == "www." or token in _LINKED:
         return Spelled(("@user" if first == "@" else "http",))
-    if first in STOPS:
+    tone = clear(token)
+    if first in STOPS and not tone:
         return Spelled((squeezed(token[:LONGEST])[:8],), kind=STOPPING)
     if first.isalnum() or first in "_#":
         return _word(squeezed(token[: 4 * LONGEST])[: LONGEST + 2], negations)
     # An emoji without its skin tone, or an emoticon; more than one of it is a feature beside it.
     bare = squeezed(token[: 4 * LONGEST]).lower().translate(_MODIFIERS)[: LONGEST + 2] or token[:1]
     one = bare[0] if bare[0] > "\u2000" else bare
-    return Spelled((one, "\1often") if one != bare else (one,), kind=SHOWN)
+    marks = [mark for mark, true in ((_CLEAR.get(tone, ""), tone), ("\1often", one != bare)) if true]
+    return Spelled((one, *marks), kind=SHOWN | STOPPING if first in STOPS else SHOWN)
 
 
 def _word(token: str, negations: frozenset[str]) -> Spelled:

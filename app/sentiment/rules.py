@@ -73,13 +73,17 @@ class Hit(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """vaderSentiment's four figures, rounded as there, and the charged words with their final valence."""
+    """vaderSentiment's four figures, rounded as there, and the charged words with their final valence.
+
+    `emphasis` is what "!!!" and "??" add to the sum of the valences, below 0 where that is.
+    """
 
     neg: float
     neu: float
     pos: float
     compound: float
     hits: Sequence[Hit] = ()
+    emphasis: float = 0.0
 
 
 @cache
@@ -335,10 +339,8 @@ def _sum(hits: Sequence[Hit], words: int, emphasis: float) -> Reading:
         elif valence < 0:
             negative += valence - 1
             neutral -= 1
-    if total > 0:
-        total += emphasis
-    elif total < 0:
-        total -= emphasis
+    added = math.copysign(emphasis, total) if total else 0.0
+    total += added
     if positive > -negative:
         positive += emphasis
     elif positive < -negative:
@@ -350,4 +352,5 @@ def _sum(hits: Sequence[Hit], words: int, emphasis: float) -> Reading:
         pos=round(abs(positive / whole), 3),
         compound=round(total / math.sqrt(total * total + 15), 4) + 0.0,
         hits=hits,
+        emphasis=added,
     )

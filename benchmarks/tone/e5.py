@@ -107,18 +107,31 @@ class Net(nn.Module):
         self.ln = nn.LayerNorm(checkpoint.hidden, eps=checkpoint.epsilon)
         self.layers = nn.ModuleList(Layer(checkpoint, number, dropout) for number in range(checkpoint.layers))
         self.heads = nn.ModuleDict({task: nn.Linear(checkpoint.hidden, labels) for task, labels in tasks.items()})
+        self.guess = nn.Sequential(
+            nn.Linear(checkpoint.hidden, checkpoint.hidden), nn.GELU(), nn.LayerNorm(checkpoint.hidden)
+        )
+        self.guess_bias = nn.Parameter(torch.zeros(len(kept)))
         self.drop = Dropout(dropout)
         with torch.no_grad():
             _fill(self.ln, checkpoint, "emb.ln")
 
     def forward(self, ids: torch.Tensor, keep: torch.Tensor, task: str) -> torch.Tensor:
         """(texts, pieces) ids and their mask -> (texts, labels) logits."""
+        x = self.heard(ids, keep)
+        weight = keep.unsqueeze(-1).to(x.dtype)
+        return self.heads[task](self.drop((x * weight).sum(1) / weight.sum(1)))
+
+    def heard(self, ids: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        """(texts, pieces, hidden): what the last layer makes of each piece."""
         x = self.ln(self.emb[ids] + self.pos[: ids.shape[1]])
         mask = torch.zeros(keep.shape, dtype=x.dtype).masked_fill(~keep, -1e4)[:, None, None, :]
         for layer in self.layers:
             x = layer(x, mask)
-        weight = keep.unsqueeze(-1).to(x.dtype)
-        return self.heads[task](self.drop((x * weight).sum(1) / weight.sum(1)))
+        return x
+
+    def guessed(self, ids: torch.Tensor, keep: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """(hidden pieces, vocabulary) logits of what stood where `hidden` is true."""
+        return functional.linear(self.guess(self.heard(ids, keep)[hidden]), self.emb, self.guess_bias)
 
 
 class Layer(nn.Module):
@@ -126,8 +139,8 @@ class Layer(nn.Module):
         super().__init__()
         hidden, wide, epsilon = checkpoint.hidden, checkpoint.wide, checkpoint.epsilon
         self.number_of_heads = checkpoint.heads
-        self.qkv, self.out = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
-        self.up, self.down = nn.Linear(hidden, wide), nn.Linear(wide, hidden)
+        self.qkv, self.out = Linear(hidden, 3 * hidden), Linear(hidden, hidden)
+        self.up, self.down = Linear(hidden, wide), Linear(wide, hidden)
         self.ln1, self.ln2 = nn.LayerNorm(hidden, eps=epsilon), nn.LayerNorm(hidden, eps=epsilon)
         self.drop = Dropout(dropout)
         with torch.no_grad():
@@ -155,6 +168,28 @@ class Layer(nn.Module):
         attended = functional.softmax((q * (hidden // heads) ** -0.5) @ k.transpose(-1, -2) + mask, -1) @ v
         x = self.ln1(x + self.out(attended.transpose(1, 2).reshape(texts, pieces, hidden)))
         return self.ln2(x + self.drop(self.down(functional.gelu(self.up(x)))))
+
+
+class Linear(nn.Linear):
+    """As torch's; while `rounds`, it learns with weights and inputs in the 8 bits that it will be shipped in.
+
+    The rounding is as in export.py, a scale a row; its slope is taken to be 1 (quantisation-aware training, Jacob et
+    al., CVPR 2018).
+    """
+
+    rounds = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not (self.rounds and self.training):
+            return super().forward(x)
+        return functional.linear(x + _lost(x.float()).to(x.dtype), self.weight + _lost(self.weight), self.bias)
+
+
+@torch.no_grad()
+def _lost(x: torch.Tensor) -> torch.Tensor:
+    """What rounding to 255 levels a row adds to each value."""
+    scale = x.abs().amax(-1, keepdim=True).clamp_min_(1e-6) / 127
+    return torch.div(x, scale).round_().mul_(scale).sub_(x)
 
 
 class Dropout(nn.Module):

@@ -19,6 +19,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from app.sentiment.normal import plain
 
 MANIFEST = Path(__file__).with_name("manifest.json")
@@ -26,9 +28,11 @@ LANGUAGES = {"es": "spanish", "en": "english", "pt": "portuguese", "fr": "french
 
 PHRASES = Path(__file__).with_name("phrases.tsv")
 OWN = Path(__file__).with_name("own")
+GRADES = Path(__file__).with_name("grades.tsv")
 LABELS = ("negative", "neutral", "positive")
 
 Labelled = list[tuple[str, int]]
+Targets = list[tuple[str, np.ndarray]]  # texts, each with the probabilities of negative, neutral, positive
 
 ANGER, ANTICIPATION, DISGUST, FEAR, JOY, SADNESS, SURPRISE, TRUST = range(1, 9)  # XED's emotions
 SUBTITLES = (*(("es", "es"), ("en", "en"), ("br", "pt"), ("pt", "pt"), ("fr", "fr"), ("de", "de"), ("it", "it")),)
@@ -36,6 +40,7 @@ SUBTITLES = (*(("es", "es"), ("en", "en"), ("br", "pt"), ("pt", "pt"), ("fr", "f
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 _UNHEARD = re.compile(r"(?:https?://|www\.)\S+|@\w+|\bhttp\b")
 _EMOTIONS = re.compile(r"[\d, ]+")
+OWN_WORD = 0.4  # what our grade counts beside an annotator's label
 _SAME = 60  # letters: two texts that begin with the same ones are one
 
 
@@ -84,6 +89,47 @@ def emoji(data: Path) -> list[tuple[str, str]]:
         return [(plain(_unmasked(row["text"])), row["klass"]) for row in rows]
 
 
+def emoji_shown(data: Path) -> list[tuple[str, str]]:
+    """The same posts with their emoji in place (each stands where the first of its kind did), and without."""
+    with gzip.open(data / "spanish_emoji_posts.json.gz", "rt", encoding="utf-8") as lines:
+        rows = map(json.loads, lines)
+        return [
+            (plain(_unmasked(row["text"].replace("_emo", row["klass"]))), plain(_unmasked(row["text"]))) for row in rows
+        ]
+
+
+def graded(data: Path, language: str) -> Targets:
+    """Texts of the data that we have read and graded ourselves: what annotators call a text of that grade.
+
+    The grades are ours, 1 (surely negative) to 5 (surely positive), 0 for both; a grade's probabilities are counted
+    where a text has an annotator's label, too. Such a text gets both words, half and half; one that is shown with an
+    emoji comes twice, with and without.
+    """
+    grades = _grades(language)
+    gold_of = gold(data, language)
+    counts = {grade: np.ones(3) for grade in set(grades.values())}
+    for text, label in gold_of:
+        if (grade := grades.get(digest(text))) is not None:
+            counts[grade][label] += 1
+    shares = {grade: (count / count.sum()).astype(np.float32) for grade, count in counts.items()}
+    both = [
+        (text, OWN_WORD * shares[grades[digest(text)]] + (1 - OWN_WORD) * np.eye(3, dtype=np.float32)[label])
+        for text, label in gold_of
+        if digest(text) in grades
+    ]
+    others = {text: shares[grades[key]] for text, _ in xed(data)[language] if (key := digest(text)) in grades}
+    if language == "es":
+        for shown, bare in emoji_shown(data):
+            if (key := digest(shown)) in grades:
+                others[shown] = others[bare] = shares[grades[key]]
+    return [*both, *_unjudged(data, others.items())]
+
+
+def digest(text: str) -> str:
+    """By which a text that may not be handed on is known in `grades.tsv`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def phrases(language: str) -> Labelled:
     """Words and phrases of our own, about brands as tweets seldom are: `language TAB label TAB phrase; phrase`."""
     rows = (line.split("\t") for line in _lines(PHRASES))
@@ -121,6 +167,16 @@ def _fresh(data: Path, rows: Labelled) -> Labelled:
             seen.add(key)
             kept.append((text, label))
     return kept
+
+
+def _unjudged(data: Path, rows: Iterable[tuple[str, np.ndarray]]) -> Targets:
+    seen = {letters(text) for language in LANGUAGES for text, _ in validation(data, language)}
+    return [row for row in rows if letters(row[0]) not in seen]
+
+
+def _grades(language: str) -> dict[str, int]:
+    rows = (line.split("\t") for line in _lines(GRADES))
+    return {key: int(grade) for code, key, grade in rows if code == language}
 
 
 def _lines(file: Path) -> list[str]:

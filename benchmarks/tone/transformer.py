@@ -1,11 +1,9 @@
 """Trains the quality tier's transformer, on a CPU in an evening. `make tone` runs the steps in order.
 
-    pretrain  emoji, emotions, tone, each with a head of its own: 1 pass over all
-    tune      tone alone, from there, once a seed; an average of the weights along the way
-    average   the seeds' weights -> one net, which no longer depends on a seed
-    label     what that net says of texts nobody labelled -> soft.npz, from which the fast tier learns
-    distil    the average, once more over gold and its own word on other texts
-    home      the same with texts of our own, from the world the service listens to; once each for seeds 1 and 2
+    pretrain  emoji, emotions, tone, each with a head of its own, and hidden pieces to guess: 1 pass over all
+    tune      tone alone: gold, texts that we graded, texts of our own; an average of the weights along the way
+    label     what that net says of the same texts -> soft.npz, from which the fast tier learns, too
+    distil    once more over them with half its own word for a label, in 8 bits
     export    -> the files in app/sentiment/weights
 
     python -m benchmarks.tone.transformer STEP --data DATA --weights e5-small-q4.bin --work FOLDER [--seed N]
@@ -31,23 +29,29 @@ from benchmarks.tone import e5, export, texts
 from benchmarks.tone.figures import macro_f1
 
 HEADS = {"main": 3, "sem": 3, "xed": 3, "emoji": 64}  # gold of six languages, more English gold, emotions, emoji
-BATCH = 32
+BATCH = 48
 PIECES = 94  # heard of a text while training; the service hears 126
 SMOOTHING = 0.05
 VOCABULARY = 60_000  # pieces kept of the original's 250,002
 HEAD_RATE = 1e-3
-EMOTIONS_A_LANGUAGE = 6_000
+EMOTIONS_A_LANGUAGE = 5_000
 MORE_ENGLISH = {"pretrain": 16_000, "tune": 10_000}
-ROUNDS = 4  # over the gold when tuning
+ROUNDS = 3  # over the gold when tuning
 LIKE_LENGTH = 24  # batches that are sorted by length together
-OTHERS = {"es": 30_000, "en": 25_000}  # texts labelled by the net itself, beside subtitles
+MASKED = "masked"
+HIDDEN = 0.15  # of the pieces
+UNKNOWN_PIECE = 3  # stands where one is hidden
+MASKED_SPANISH, MASKED_ENGLISH = 16_000, 10_000
+GRADED = {"es": 20_000, "en": 0, "pt": 7_000, "fr": 5_000, "de": 5_000, "it": 5_000}  # beside the gold when tuning
+DISTILLED = {"es": 12_000, "en": 8_000, "pt": 5_000, "fr": 4_000, "de": 4_000, "it": 4_000}
+HEARD = {"es": 18_000, "en": 10_000, "pt": 6_000, "fr": 5_000, "de": 4_500, "it": 5_000}  # by the net, beside the gold
 
 Row = tuple[list[int], "int | np.ndarray"]  # pieces; a label, or probabilities
 
 
 @dataclass(frozen=True)
 class Task:
-    head: str
+    head: str  # or `MASKED`: some pieces are hidden, and guessed
     rows: list[Row]
     weight: float = 1.0
 
@@ -84,13 +88,11 @@ class Workshop:
         labelled = [text for text, _ in [*self.gold(), *texts.semeval(self.data)]]
         return [*labelled, *subtitles, *(text for text, _ in texts.emoji(self.data))]
 
-    def net(self, *states: str) -> e5.Net:
-        """With the mean of these states' weights; without any, the original's."""
+    def net(self, state: str | None = None) -> e5.Net:
+        """With these weights; without any, the original's."""
         made = e5.Net(self.checkpoint, self.kept, HEADS)
-        loaded = [torch.load(self.work / state, weights_only=True) for state in states]
-        if loaded:
-            mean = {name: sum(state[name] for state in loaded) / len(loaded) for name in loaded[0]}
-            made.load_state_dict(mean, strict=False)
+        if state:
+            made.load_state_dict(torch.load(self.work / state, weights_only=True), strict=False)
         return made
 
     def save(self, net: e5.Net, name: str) -> None:
@@ -105,6 +107,11 @@ class Workshop:
         figures = " ".join(f"{language} {score:.1f}" for language, score in scores.items())
         print(f"{title}: {figures}, mean {np.mean(list(scores.values())):.2f}", flush=True)
         return scores
+
+    def judge(self, net: e5.Net, aside: texts.Labelled) -> None:
+        labels = [label for _, label in aside]
+        said = predict(net, [self.pieces(text) for text, _ in aside]).argmax(1)
+        print(f"own, held out: {macro_f1(labels, said):.1f} of {len(aside)} texts", flush=True)
 
 
 def keep(checkpoint: e5.Checkpoint, seen: list[str]) -> list[int]:
@@ -141,11 +148,17 @@ def pretrain(shop: Workshop, seed: int) -> None:
         ]
         chance.shuffle(told)
         emotions += told[:EMOTIONS_A_LANGUAGE]
+    hidden = [
+        text
+        for rows, number in ((emoji, MASKED_SPANISH), (texts.semeval(shop.data), MASKED_ENGLISH), (shop.gold(), None))
+        for text, _ in _some([row for row in rows if len(row[0]) > 20], number or len(rows), chance)
+    ]
     tasks = [
         Task("emoji", shop.rows((text, kinds.index(kind)) for text, kind in emoji if text), 0.5),
         Task("xed", shop.rows(emotions), 0.7),
         Task("sem", shop.rows(_some(texts.semeval(shop.data), MORE_ENGLISH["pretrain"], chance))),
         Task("main", shop.rows(shop.gold())),
+        Task(MASKED, shop.rows((text, 0) for text in hidden), 0.3),
     ]
     net = fit(shop, shop.net(), tasks, seed=seed, rate=1e-4, decay=0.92)
     shop.save(net, "pretrained.pt")
@@ -153,64 +166,60 @@ def pretrain(shop: Workshop, seed: int) -> None:
 
 def tune(shop: Workshop, seed: int) -> None:
     chance = random.Random(1000 + seed)
+    learn, aside = own(shop)
+    gold, others = graded(shop)
     more = shop.rows(_some(texts.semeval(shop.data), MORE_ENGLISH["tune"], chance))
-    tasks = [*[Task("main", shop.rows(shop.gold()))] * ROUNDS, Task("sem", more, 0.7)]
-    net = fit(shop, shop.net("pretrained.pt"), tasks, seed=seed, rate=6e-5, averaged=True)
-    shop.save(net, f"tuned-{seed}.pt")
-
-
-def average(shop: Workshop, seed: int) -> None:
-    net = shop.net(*sorted(path.name for path in shop.work.glob("tuned-*.pt")))
-    shop.report(net, "average")
-    shop.save(net, "average.pt")
+    tasks = [
+        *[Task("main", shop.rows(gold))] * ROUNDS,
+        Task("main", shop.rows(_few(others, GRADED, chance))),
+        *[Task("main", shop.rows(learn))] * 2,
+        Task("sem", more, 0.7),
+    ]
+    net = fit(shop, shop.net("pretrained.pt"), tasks, seed=seed, rate=8e-5, decay=0.92, averaged=True)
+    shop.judge(net, aside)
+    shop.save(net, "tuned.pt")
 
 
 def label(shop: Workshop, seed: int) -> None:
-    """Soft labels for texts that nobody labelled, and for the gold: `texts`, `languages`, `probabilities`."""
+    """What it says of the texts that it may learn from once more: `texts`, `languages`, `probabilities`."""
     chance = random.Random(seed)
-    pool = [("es", text) for text in _some([text for text, _ in texts.emoji(shop.data)], OTHERS["es"], chance)]
-    for language, lines in texts.xed(shop.data).items():
-        distinct = sorted({text for text, _ in lines if len(text) > 12})
-        pool += [(language, text) for text in _some(distinct, EMOTIONS_A_LANGUAGE, chance)]
-    pool += [("en", text) for text in _some([text for text, _ in texts.semeval(shop.data)], OTHERS["en"], chance)]
-    pool += [(language, text) for language in texts.LANGUAGES for text, _ in texts.gold(shop.data, language)]
-    judged = {texts.letters(text) for one in texts.LANGUAGES for text, _ in texts.validation(shop.data, one)}
-    pool = [(language, text) for language, text in pool if texts.letters(text) not in judged]
-    said = np.exp(predict(shop.net("average.pt"), [shop.pieces(text) for _, text in pool]))
+    pool: dict[str, list[str]] = {}
+    for language, (gold, others) in _graded(shop).items():
+        more = texts.semeval(shop.data) if language == "en" else others
+        ours = [*gold, *texts.own(language), *_some(more, HEARD[language], chance)]
+        pool[language] = [text for text, _ in ours]
+    asked = [(language, text) for language, several in pool.items() for text in dict.fromkeys(several)]
+    said = np.exp(predict(shop.net("tuned.pt"), [shop.pieces(text) for _, text in asked]))
     np.savez(
         shop.work / "soft.npz",
-        texts=np.array([text for _, text in pool], object),
-        languages=np.array([language for language, _ in pool], object),
+        texts=np.array([text for _, text in asked], object),
+        languages=np.array([language for language, _ in asked], object),
         probabilities=said.astype(np.float32),
     )
 
 
 def distil(shop: Workshop, seed: int) -> None:
-    pool = {"es": 14_000, "en": 10_000, "pt": 3_000, "fr": 3_000, "de": 3_000, "it": 3_000}
-    tasks = [*[Task("main", shop.rows(gold_and_said(shop)))] * 2, Task("main", shop.rows(said(shop, pool, seed)))]
-    shop.save(fit(shop, shop.net("average.pt"), tasks, seed=seed, rate=5e-5, averaged=True), "distilled.pt")
-
-
-def home(shop: Workshop, seed: int) -> None:
-    """Texts of the product's own world, written by us, beside enough of the others that nothing is forgotten.
-
-    Seed 1 starts from what is distilled, seed 2 from the average with more of the others.
-    """
-    few = {"es": 4_000, "en": 3_000, "pt": 800, "fr": 800, "de": 800, "it": 800}
-    many = {"es": 10_000, "en": 8_000, "pt": 2_500, "fr": 2_500, "de": 2_500, "it": 2_500}
-    start, rounds, pool = ("distilled.pt", 1, few) if seed == 1 else ("average.pt", 2, many)
+    """Once more over all that it learned from, half its own word now, in the 8 bits that it is shipped in."""
+    chance = random.Random(2000 + seed)
+    soft = _soft(shop)
     learn, aside = own(shop)
+    gold, others = graded(shop)
+
+    def half_said(rows: texts.Targets, share: float = 0.5) -> list[Row]:
+        return shop.rows((text, share * target + (1 - share) * soft[text]) for text, target in rows)
+
+    heard = {code: [row for row in rows if row[0] in soft] for code, rows in others.items()}
+    english = [row for row in one_hot(texts.semeval(shop.data)) if row[0] in soft]
     tasks = [
-        *[Task("main", shop.rows(learn))] * 4,
-        *[Task("main", shop.rows(gold_and_said(shop)))] * rounds,
-        Task("main", shop.rows(said(shop, pool, seed))),
+        *[Task("main", half_said(gold))] * 2,
+        Task("main", half_said(_few(heard, DISTILLED, chance))),
+        Task("main", half_said(_some(english, DISTILLED["en"], chance), 0.4)),
+        Task("main", half_said(one_hot(learn), 0.7)),
+        *[Task("main", shop.rows(row for one in texts.LANGUAGES for row in one_hot(texts.phrases(one))))] * 2,
     ]
-    net = fit(shop, shop.net(start), tasks, seed=seed, rate=6e-5, decay=0.92, averaged=True)
-    labels = [label for _, label in aside]
-    print(
-        "own, held out:", round(macro_f1(labels, predict(net, [shop.pieces(text) for text, _ in aside]).argmax(1)), 1)
-    )
-    shop.save(net, f"home-{seed}.pt")
+    net = fit(shop, shop.net("tuned.pt"), tasks, seed=seed, rate=6e-5, decay=0.92, averaged=True, rounds=True)
+    shop.judge(net, aside)
+    shop.save(net, "distilled.pt")
 
 
 def own(shop: Workshop) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
@@ -224,37 +233,38 @@ def own(shop: Workshop) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     return learn, aside
 
 
-def gold_and_said(shop: Workshop) -> list[tuple[str, np.ndarray]]:
-    """The gold with what the average says of it, half and half: people err, too."""
-    soft = _soft(shop)
-    return [(text, _between(label, soft[text][1], 0.5)) for text, label in shop.gold() if text in soft]
+def graded(shop: Workshop) -> tuple[texts.Targets, dict[str, texts.Targets]]:
+    """The gold of all languages, with our word where we graded it, and by language what we alone graded."""
+    found = _graded(shop)
+    return [row for gold, _ in found.values() for row in gold], {code: others for code, (_, others) in found.items()}
 
 
-def said(shop: Workshop, numbers: Mapping[str, int], seed: int) -> list[tuple[str, np.ndarray]]:
-    """So many texts a language with what the average says of them; English gold counts too, where there is some."""
-    chance = random.Random(2000 + seed)
-    known = {text for text, _ in shop.gold()}
-    labels = dict(texts.semeval(shop.data))
-    pool: dict[str, list[tuple[str, np.ndarray]]] = {language: [] for language in numbers}
-    for text, (language, probabilities) in _soft(shop).items():
-        if text not in known:
-            told = _between(labels[text], probabilities, 0.4) if text in labels else probabilities
-            pool[language].append((text, told))
-    return [row for language, number in numbers.items() for row in _some(pool[language], number, chance)]
+def _graded(shop: Workshop) -> dict[str, tuple[texts.Targets, texts.Targets]]:
+    made = {}
+    for language in texts.LANGUAGES:
+        told = dict(texts.graded(shop.data, language))
+        gold = [
+            (text, told.pop(text, 0.9 * label + 0.1 / 3)) for text, label in one_hot(texts.gold(shop.data, language))
+        ]
+        made[language] = gold, list(told.items())
+    return made
 
 
-def _soft(shop: Workshop) -> dict[str, tuple[str, np.ndarray]]:
+def _soft(shop: Workshop) -> dict[str, np.ndarray]:
     stored = np.load(shop.work / "soft.npz", allow_pickle=True)  # our own file of the step before
-    both = zip(stored["languages"], stored["probabilities"], strict=True)
-    return dict(zip(stored["texts"], both, strict=True))
+    return dict(zip(stored["texts"], stored["probabilities"], strict=True))
 
 
-def _between(label: int, probabilities: np.ndarray, share: float) -> np.ndarray:
-    return (share * np.eye(3, dtype=np.float32)[label] + (1 - share) * probabilities).astype(np.float32)
+def one_hot(rows: texts.Labelled) -> texts.Targets:
+    return [(text, np.eye(3, dtype=np.float32)[label]) for text, label in rows]
+
+
+def _few(rows: Mapping[str, list], numbers: Mapping[str, int], chance: random.Random) -> list:
+    return [row for language, several in rows.items() for row in _some(several, numbers[language], chance)]
 
 
 def ship(shop: Workshop, seed: int) -> None:
-    net = shop.net(*sorted(path.name for path in shop.work.glob("home-*.pt")))
+    net = shop.net("distilled.pt")
     shop.report(net, "shipped, before int8")
     state = {name: value.numpy() for name, value in net.state_dict().items()}
     export.export(state, shop.checkpoint, shop.kept, shop.work / "weights")
@@ -264,10 +274,8 @@ def ship(shop: Workshop, seed: int) -> None:
 STEPS: Mapping[str, Callable[[Workshop, int], None]] = {
     "pretrain": pretrain,
     "tune": tune,
-    "average": average,
     "label": label,
     "distil": distil,
-    "home": home,
     "export": ship,
 }
 
@@ -283,8 +291,15 @@ def fit(
     rate: float,
     decay: float = 0.9,
     averaged: bool = False,
+    rounds: bool = False,
 ) -> e5.Net:
-    """One pass over the tasks' batches in random order. `averaged`: the mean of the weights along the way comes out."""
+    """One pass over the tasks' batches in random order. `averaged`: the mean of the weights along the way comes out.
+
+    `rounds`: learns in the 8 bits that the net is shipped in.
+    """
+    for layer in net.modules():
+        if isinstance(layer, e5.Linear):
+            layer.rounds = rounds
     chance = random.Random(seed)
     torch.manual_seed(seed)
     steps = [(task.head, batch, task.weight) for task in tasks for batch in batches(task.rows, chance)]
@@ -292,7 +307,7 @@ def fit(
     optimiser = torch.optim.AdamW(_groups(net, rate, decay), fused=True)
     rates = [group["lr"] for group in optimiser.param_groups]
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()} if averaged else None
-    started = time.monotonic()
+    started, guessing = time.monotonic(), 0.0
     for step, (head, batch, weight) in enumerate(steps):
         share = min(1.0, (step + 1) / (0.06 * len(steps))) * max(0.02, 1 - step / len(steps))
         for group, full in zip(optimiser.param_groups, rates, strict=True):
@@ -300,8 +315,14 @@ def fit(
         net.train()
         ids, mask = padded([pieces for pieces, _ in batch])
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = net(ids, mask, head)
-        (weight * _loss(logits.float(), [target for _, target in batch])).backward()
+            if head == MASKED:
+                hidden = (torch.rand(ids.shape) < HIDDEN) & mask & (ids > UNKNOWN_PIECE)
+                logits, targets = net.guessed(ids.masked_fill(hidden, UNKNOWN_PIECE), mask, hidden), ids[hidden]
+            else:
+                logits, targets = net(ids, mask, head), [target for _, target in batch]
+        loss = functional.cross_entropy(logits.float(), targets) if head == MASKED else _loss(logits.float(), targets)
+        guessing = loss.item() if head == MASKED else guessing
+        (weight * loss).backward()
         torch.nn.utils.clip_grad_norm_([each for each in net.parameters() if each.grad is not None], 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -310,8 +331,8 @@ def fit(
                 for name, value in net.state_dict().items():
                     if name != "emb":
                         mean[name].lerp_(value, 0.1)
-        if step % 400 == 399:
-            shop.report(net, f"{step + 1}/{len(steps)} after {time.monotonic() - started:.0f} s")
+        if step % 800 == 799:
+            shop.report(net, f"{step + 1}/{len(steps)} after {time.monotonic() - started:.0f} s, guess {guessing:.2f}")
     if mean is not None:
         net.load_state_dict(mean)
     shop.report(net, "end")
@@ -333,7 +354,11 @@ def _groups(net: e5.Net, rate: float, decay: float) -> list[dict]:
             for number, layer in enumerate(net.layers)
         ),
         {"params": list(net.ln.parameters()), "lr": rate * decay**layers, "weight_decay": 0.0},
-        {"params": list(net.heads.parameters()), "lr": HEAD_RATE, "weight_decay": 0.01},
+        {
+            "params": [*net.heads.parameters(), *net.guess.parameters(), net.guess_bias],
+            "lr": HEAD_RATE,
+            "weight_decay": 0.01,
+        },
     ]
 
 

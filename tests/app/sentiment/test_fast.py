@@ -186,6 +186,33 @@ def test_the_words_shares_add_up_to_what_the_model_says() -> None:
     assert said == pytest.approx(float(reading.logits[2] - reading.logits[0]), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The service is terrible, I would not recommend it 😡",
+        "GREAT food, awful staff!!! But I love the place :)",
+        "The meeting is on Tuesday",
+        "no problem at all &amp; not bad",
+    ],
+)
+def test_in_english_what_vader_heard_is_shared_among_its_words(text: str) -> None:
+    [reading] = FAST.read([text], [ENGLISH])
+    assert reading is not None
+    weights = read_weights(WEIGHTS / "fast-en.npz")
+    shares = reading.heard.shares.sum() + sum(reading.beside.values())
+    said = (shares + weights.biases[2] - weights.biases[0]) / weights.temperature
+    assert said == pytest.approx(float(reading.logits[2] - reading.logits[0]), abs=1e-3)
+
+
+def test_in_english_a_word_of_vaders_weighs_what_both_say_of_it() -> None:
+    text = "The food was superb"
+    [reading] = FAST.read([text], [ENGLISH])
+    assert reading is not None
+    word = next(one for one in reading.evidence() if one.text == "superb")
+    alone = reading.heard.shares[[token[0] for token in reading.tokens].index("superb")] / reading.temperature
+    assert word.weight > alone + 0.1
+
+
 # ── the seam ─────────────────────────────────────────────────────────────────
 
 
