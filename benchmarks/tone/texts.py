@@ -102,8 +102,8 @@ def graded(data: Path, language: str) -> Targets:
     """Texts of the data that we have read and graded ourselves: what annotators call a text of that grade.
 
     The grades are ours, 1 (surely negative) to 5 (surely positive), 0 for both; a grade's probabilities are counted
-    where a text has an annotator's label, too. Such a text gets both words, half and half; one that is shown with an
-    emoji comes twice, with and without.
+    where a text has an annotator's label, too. Such a text gets both words, ours with `OWN_WORD`; one that is shown
+    with an emoji comes twice, with and without.
     """
     grades = _grades(language)
     gold_of = gold(data, language)
@@ -175,7 +175,7 @@ def _unjudged(data: Path, rows: Iterable[tuple[str, np.ndarray]]) -> Targets:
 
 
 def _grades(language: str) -> dict[str, int]:
-    rows = (line.split("\t") for line in _lines(GRADES))
+    rows = (line.split("\t") for line in _lines(GRADES) if line)
     return {key: int(grade) for code, key, grade in rows if code == language}
 
 

@@ -204,6 +204,17 @@ def test_in_english_what_vader_heard_is_shared_among_its_words(text: str) -> Non
     assert said == pytest.approx(float(reading.logits[2] - reading.logits[0]), abs=1e-3)
 
 
+def test_in_english_marks_do_not_blow_up_words_that_cancel_each_other_out() -> None:
+    """1.3 + 0.7 - 1.7 - 0.3 is all but 0: what "!!!!" adds, shared out by that sum, weighed 10^16."""
+    [reading] = FAST.read(["acceptation pmji agitate accidental !!!!"], [ENGLISH])
+    assert reading is not None
+    assert max(map(abs, reading.beside.values())) < 5
+    weights = read_weights(WEIGHTS / "fast-en.npz")
+    shares = reading.heard.shares.sum() + sum(reading.beside.values())
+    said = (shares + weights.biases[2] - weights.biases[0]) / weights.temperature
+    assert said == pytest.approx(float(reading.logits[2] - reading.logits[0]), abs=1e-3)
+
+
 def test_in_english_a_word_of_vaders_weighs_what_both_say_of_it() -> None:
     text = "The food was superb"
     [reading] = FAST.read([text], [ENGLISH])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sentiment.linear import BITS, among, features, log_probabilities, negated, spelled
+from app.sentiment.linear import BITS, SHOWN, STOPPING, among, features, log_probabilities, negated, spelled
 from app.sentiment.negation import NEGATIONS
 from app.sentiment.normal import tokens
 
@@ -83,3 +83,28 @@ def test_neighbours_never_cross_from_one_text_to_the_next() -> None:
 def test_probabilities_sum_to_one_at_any_size_of_logits() -> None:
     for logits in ([0.0, 0.0, 0.0], [900.0, -900.0, 0.0], [-1e6, -1e6, -1e6]):
         assert np.exp(log_probabilities(logits, 0.7)).sum() == pytest.approx(1)
+
+
+# ── emoji and emoticons ──────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("token", "forms", "kind"),
+    [
+        (":)", (":)", "\1glad"), SHOWN | STOPPING),  # ends a clause as its colon does, and is evidence
+        (":(((((", (":(((", "\1cross"), SHOWN | STOPPING),
+        ("=)", ("=)", "\1glad"), SHOWN),
+        (":P", (":P",), STOPPING),  # not clear: a mark
+        ("?!", ("?!",), STOPPING),
+        ("👍🏽", ("👍", "\1glad"), SHOWN),
+        ("😡😡", ("😡", "\1cross", "\1often"), SHOWN),
+        ("😂", ("😂",), SHOWN),
+        ("🏽", ("🏽",), SHOWN),
+    ],
+)
+def test_clear_emoji_and_emoticons_have_a_feature_in_common(token: str, forms: tuple[str, ...], kind: int) -> None:
+    assert (spelled(token, SPANISH).forms, spelled(token, SPANISH).kind) == (forms, kind)
+
+
+def test_a_smile_is_not_turned_by_the_negation_before_it() -> None:
+    assert turned("no funciona :) hoy") == ["funciona"]
