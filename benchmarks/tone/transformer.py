@@ -215,7 +215,6 @@ def distil(shop: Workshop, seed: int) -> None:
         Task("main", half_said(_few(heard, DISTILLED, chance))),
         Task("main", half_said(_some(english, DISTILLED["en"], chance), 0.4)),
         Task("main", half_said(one_hot(learn), 0.7)),
-        *[Task("main", shop.rows(row for one in texts.LANGUAGES for row in one_hot(texts.phrases(one))))] * 2,
     ]
     net = fit(shop, shop.net("tuned.pt"), tasks, seed=seed, rate=6e-5, decay=0.92, averaged=True, rounds=True)
     shop.judge(net, aside)
