@@ -6,6 +6,7 @@
 Weights: `weights/fast-CODE.npz`, made by benchmarks/tone/fast.py; each carries a card that says from what.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,12 +61,10 @@ class Reading:
         spans: list[tuple[int, int, float]] = []
         negation = False
         for token, share, kind, turned in zip(
-            self.tokens, self.heard.shares.tolist(), self.heard.kinds.tolist(), self.heard.turned.tolist(), strict=True
+            self.tokens, self._shares(), self.heard.kinds.tolist(), self.heard.turned.tolist(), strict=True
         ):
             if kind & SHOWN:
                 start, end = token.span()
-                if self.beside:
-                    share += sum(self.beside.get(at, 0.0) for at in range(start, end))
                 weight = share / self.temperature
                 if negation and turned:
                     start, _, before = spans.pop()
@@ -73,6 +72,17 @@ class Reading:
                 spans.append((start, end, weight))
             negation = bool(kind & NEGATES)
         return [(-abs(weight), start, end, weight) for start, end, weight in spans if abs(weight) >= LEAST]
+
+    def _shares(self) -> list[float]:
+        """What each token adds to the logits' difference, other ears included."""
+        shares: list[float] = self.heard.shares.tolist()
+        if self.beside:
+            starts = [token.start() for token in self.tokens]
+            for at, share in self.beside.items():
+                place = bisect_right(starts, at) - 1
+                if place >= 0 and at < self.tokens[place].end():
+                    shares[place] += share
+        return shares
 
 
 class Fast:
