@@ -27,6 +27,7 @@ from app.sentiment.normal import Guarded, guard, tokens
 
 if TYPE_CHECKING:
     from app.sentiment.rules import Reading as Figures
+    from app.sentiment.rules import Rules
 
 WEIGHTS = Path(__file__).parent / "weights"
 LANGUAGES = ("es", "en", "pt", "fr", "de", "it")
@@ -141,7 +142,7 @@ class Fast:
             components: dict[str, float] = {}
             beside: dict[int, float] = {}
             if code == "en":
-                figures = _vader(guards[place].text)
+                figures = _vader().read(guards[place].text)
                 components["vader"] = figures.compound
                 logits = _with_extra(logits, extra_of(figures), weights)
                 beside = _shared(guards[place].text, figures, weights)
@@ -177,10 +178,10 @@ def extra_of(figures: "Figures") -> tuple[float, ...]:
     return (compound, abs(compound), figures.pos, figures.neg)
 
 
-def _vader(text: str) -> "Figures":
+def _vader() -> "Rules":
     from app.sentiment.rules import rules  # reads the lexicon: not before the first English text
 
-    return rules().read(text)
+    return rules()
 
 
 def _with_extra(logits: Sequence[float], extra: Sequence[float], weights: Weights) -> list[float]:
@@ -205,9 +206,7 @@ def _shared(text: str, figures: "Figures", weights: Weights) -> dict[int, float]
     good = sum(valence + 1 for valence in valences if valence > 0)
     bad = sum(valence - 1 for valence in valences if valence < 0)
     a_point = (compound * figures.compound + size * abs(figures.compound)) / total if total else 0.0
-    from app.sentiment.rules import rules
-
-    spans = rules().spans(text, [hit.place for hit in figures.hits])
+    spans = _vader().spans(text, [hit.place for hit in figures.hits])
     shares: dict[int, float] = {}
     for hit in figures.hits:
         share = a_point * (hit.valence + stress * abs(hit.valence))

@@ -66,11 +66,11 @@ def spelled(token: str, negations: frozenset[str]) -> Spelled:
     first = token[0]
     if first == "@" or "://" in token or token[:4].lower() == "www." or token in _LINKED:
         return Spelled(("@user" if first == "@" else "http",))
+    if first.isalnum() or first in "_#":
+        return _word(squeezed(token[: 4 * LONGEST])[: LONGEST + 2], negations)
     tone = clear(token)
     if first in STOPS and not tone:
         return Spelled((squeezed(token[:LONGEST])[:8],), kind=STOPPING)
-    if first.isalnum() or first in "_#":
-        return _word(squeezed(token[: 4 * LONGEST])[: LONGEST + 2], negations)
     # An emoji without its skin tone, or an emoticon; more than one of it is a feature beside it.
     bare = squeezed(token[: 4 * LONGEST]).lower().translate(_MODIFIERS)[: LONGEST + 2] or token[:1]
     one = bare[0] if bare[0] > "\u2000" else bare

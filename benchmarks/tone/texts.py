@@ -30,6 +30,7 @@ PHRASES = Path(__file__).with_name("phrases.tsv")
 OWN = Path(__file__).with_name("own")
 GRADES = Path(__file__).with_name("grades.tsv")
 LABELS = ("negative", "neutral", "positive")
+OWN_WORD = 0.4  # what our grade counts beside an annotator's label
 
 Labelled = list[tuple[str, int]]
 Targets = list[tuple[str, np.ndarray]]  # texts, each with the probabilities of negative, neutral, positive
@@ -40,7 +41,6 @@ SUBTITLES = (*(("es", "es"), ("en", "en"), ("br", "pt"), ("pt", "pt"), ("fr", "f
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 _UNHEARD = re.compile(r"(?:https?://|www\.)\S+|@\w+|\bhttp\b")
 _EMOTIONS = re.compile(r"[\d, ]+")
-OWN_WORD = 0.4  # what our grade counts beside an annotator's label
 _SAME = 60  # letters: two texts that begin with the same ones are one
 
 
@@ -84,18 +84,14 @@ def polarity(emotions: frozenset[int]) -> int | None:
 
 def emoji(data: Path) -> list[tuple[str, str]]:
     """Spanish posts whose emoji was taken out, and that emoji."""
-    with gzip.open(data / "spanish_emoji_posts.json.gz", "rt", encoding="utf-8") as lines:
-        rows = map(json.loads, lines)
-        return [(plain(_unmasked(row["text"])), row["klass"]) for row in rows]
+    return [(plain(_unmasked(text)), kind) for text, kind in _spanish_posts(data)]
 
 
 def emoji_shown(data: Path) -> list[tuple[str, str]]:
     """The same posts with their emoji in place (each stands where the first of its kind did), and without."""
-    with gzip.open(data / "spanish_emoji_posts.json.gz", "rt", encoding="utf-8") as lines:
-        rows = map(json.loads, lines)
-        return [
-            (plain(_unmasked(row["text"].replace("_emo", row["klass"]))), plain(_unmasked(row["text"]))) for row in rows
-        ]
+    return [
+        (plain(_unmasked(text.replace("_emo", kind))), plain(_unmasked(text))) for text, kind in _spanish_posts(data)
+    ]
 
 
 def graded(data: Path, language: str) -> Targets:
@@ -106,23 +102,27 @@ def graded(data: Path, language: str) -> Targets:
     with an emoji comes twice, with and without.
     """
     grades = _grades(language)
-    gold_of = gold(data, language)
-    counts = {grade: np.ones(3) for grade in set(grades.values())}
-    for text, label in gold_of:
-        if (grade := grades.get(digest(text))) is not None:
-            counts[grade][label] += 1
-    shares = {grade: (count / count.sum()).astype(np.float32) for grade, count in counts.items()}
-    both = [
-        (text, OWN_WORD * shares[grades[digest(text)]] + (1 - OWN_WORD) * np.eye(3, dtype=np.float32)[label])
-        for text, label in gold_of
-        if digest(text) in grades
+    told = [
+        (text, target, grade)
+        for text, target in one_hot(gold(data, language))
+        if (grade := grades.get(digest(text))) is not None
     ]
+    counts = {grade: np.ones(3) for grade in set(grades.values())}
+    for _, target, grade in told:
+        counts[grade] += target
+    shares = {grade: (count / count.sum()).astype(np.float32) for grade, count in counts.items()}
+    both = [(text, OWN_WORD * shares[grade] + (1 - OWN_WORD) * target) for text, target, grade in told]
     others = {text: shares[grades[key]] for text, _ in xed(data)[language] if (key := digest(text)) in grades}
     if language == "es":
         for shown, bare in emoji_shown(data):
             if (key := digest(shown)) in grades:
                 others[shown] = others[bare] = shares[grades[key]]
-    return [*both, *_unjudged(data, others.items())]
+    judged = _judged(data)
+    return [*both, *((text, target) for text, target in others.items() if letters(text) not in judged)]
+
+
+def one_hot(rows: Labelled) -> Targets:
+    return [(text, np.eye(3, dtype=np.float32)[label]) for text, label in rows]
 
 
 def digest(text: str) -> str:
@@ -160,7 +160,7 @@ def _umsab(data: Path, language: str, split: str) -> Labelled:
 
 
 def _fresh(data: Path, rows: Labelled) -> Labelled:
-    seen = {letters(text) for language in LANGUAGES for text, _ in validation(data, language)}
+    seen = _judged(data)
     kept = []
     for text, label in rows:
         if (key := letters(text)) not in seen:
@@ -169,9 +169,14 @@ def _fresh(data: Path, rows: Labelled) -> Labelled:
     return kept
 
 
-def _unjudged(data: Path, rows: Iterable[tuple[str, np.ndarray]]) -> Targets:
-    seen = {letters(text) for language in LANGUAGES for text, _ in validation(data, language)}
-    return [row for row in rows if letters(row[0]) not in seen]
+def _judged(data: Path) -> set[str]:
+    """What the validation texts of all languages begin with: nothing that begins so is learned from."""
+    return {letters(text) for language in LANGUAGES for text, _ in validation(data, language)}
+
+
+def _spanish_posts(data: Path) -> list[tuple[str, str]]:
+    with gzip.open(data / "spanish_emoji_posts.json.gz", "rt", encoding="utf-8") as lines:
+        return [(row["text"], row["klass"]) for row in map(json.loads, lines)]
 
 
 def _grades(language: str) -> dict[str, int]:

@@ -209,12 +209,12 @@ def distil(shop: Workshop, seed: int) -> None:
         return shop.rows((text, share * target + (1 - share) * soft[text]) for text, target in rows)
 
     heard = {code: [row for row in rows if row[0] in soft] for code, rows in others.items()}
-    english = [row for row in one_hot(texts.semeval(shop.data)) if row[0] in soft]
+    english = [row for row in texts.one_hot(texts.semeval(shop.data)) if row[0] in soft]
     tasks = [
         *[Task("main", half_said(gold))] * 2,
         Task("main", half_said(_few(heard, DISTILLED, chance))),
         Task("main", half_said(_some(english, DISTILLED["en"], chance), 0.4)),
-        Task("main", half_said(one_hot(learn), 0.7)),
+        Task("main", half_said(texts.one_hot(learn), 0.7)),
     ]
     net = fit(shop, shop.net("tuned.pt"), tasks, seed=seed, rate=6e-5, decay=0.92, averaged=True, rounds=True)
     shop.judge(net, aside)
@@ -243,7 +243,8 @@ def _graded(shop: Workshop) -> dict[str, tuple[texts.Targets, texts.Targets]]:
     for language in texts.LANGUAGES:
         told = dict(texts.graded(shop.data, language))
         gold = [
-            (text, told.pop(text, 0.9 * label + 0.1 / 3)) for text, label in one_hot(texts.gold(shop.data, language))
+            (text, told.pop(text, 0.9 * label + 0.1 / 3))
+            for text, label in texts.one_hot(texts.gold(shop.data, language))
         ]
         made[language] = gold, list(told.items())
     return made
@@ -252,10 +253,6 @@ def _graded(shop: Workshop) -> dict[str, tuple[texts.Targets, texts.Targets]]:
 def _soft(shop: Workshop) -> dict[str, np.ndarray]:
     stored = np.load(shop.work / "soft.npz", allow_pickle=True)  # our own file of the step before
     return dict(zip(stored["texts"], stored["probabilities"], strict=True))
-
-
-def one_hot(rows: texts.Labelled) -> texts.Targets:
-    return [(text, np.eye(3, dtype=np.float32)[label]) for text, label in rows]
 
 
 def _few(rows: Mapping[str, list], numbers: Mapping[str, int], chance: random.Random) -> list:
@@ -306,22 +303,13 @@ def fit(
     optimiser = torch.optim.AdamW(_groups(net, rate, decay), fused=True)
     rates = [group["lr"] for group in optimiser.param_groups]
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()} if averaged else None
-    started, guessing = time.monotonic(), 0.0
+    started = time.monotonic()
     for step, (head, batch, weight) in enumerate(steps):
         share = min(1.0, (step + 1) / (0.06 * len(steps))) * max(0.02, 1 - step / len(steps))
         for group, full in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = full * share
         net.train()
-        ids, mask = padded([pieces for pieces, _ in batch])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            if head == MASKED:
-                hidden = (torch.rand(ids.shape) < HIDDEN) & mask & (ids > UNKNOWN_PIECE)
-                logits, targets = net.guessed(ids.masked_fill(hidden, UNKNOWN_PIECE), mask, hidden), ids[hidden]
-            else:
-                logits, targets = net(ids, mask, head), [target for _, target in batch]
-        loss = functional.cross_entropy(logits.float(), targets) if head == MASKED else _loss(logits.float(), targets)
-        guessing = loss.item() if head == MASKED else guessing
-        (weight * loss).backward()
+        (weight * _loss(net, head, batch)).backward()
         torch.nn.utils.clip_grad_norm_([each for each in net.parameters() if each.grad is not None], 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -331,14 +319,23 @@ def fit(
                     if name != "emb":
                         mean[name].lerp_(value, 0.1)
         if step % 800 == 799:
-            shop.report(net, f"{step + 1}/{len(steps)} after {time.monotonic() - started:.0f} s, guess {guessing:.2f}")
+            shop.report(net, f"{step + 1}/{len(steps)} after {time.monotonic() - started:.0f} s")
     if mean is not None:
         net.load_state_dict(mean)
     shop.report(net, "end")
     return net
 
 
-def _loss(logits: torch.Tensor, targets: list) -> torch.Tensor:
+def _loss(net: e5.Net, head: str, batch: Sequence[Row]) -> torch.Tensor:
+    ids, mask = padded([pieces for pieces, _ in batch])
+    if head == MASKED:
+        hidden = (torch.rand(ids.shape) < HIDDEN) & mask & (ids > UNKNOWN_PIECE)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            guessed = net.guessed(ids.masked_fill(hidden, UNKNOWN_PIECE), mask, hidden)
+        return functional.cross_entropy(guessed.float(), ids[hidden])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = net(ids, mask, head).float()
+    targets = [target for _, target in batch]
     if isinstance(targets[0], int):
         return functional.cross_entropy(logits, torch.tensor(targets), label_smoothing=SMOOTHING)
     return -(torch.tensor(np.array(targets)) * logits.log_softmax(-1)).sum(-1).mean()
