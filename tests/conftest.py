@@ -18,11 +18,16 @@ from subprocess import SubprocessError
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from sqlalchemy import make_url
 
 from app.storage import Storage, open_storage
 from app.tables import metadata
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 class MarkingVault:

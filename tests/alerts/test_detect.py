@@ -338,7 +338,7 @@ def test_what_is_older_than_a_day_is_left_alone(states: States) -> None:
 # ── properties ───────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 40), st.integers(1, 40), st.integers(0, 5))
 def test_more_negatives_are_never_calmer(memory: list[bytes], some: int, more: int, brand: int) -> None:
     def score(count: int) -> float:

@@ -351,5 +351,5 @@ class Crises(RuleBasedStateMachine):
             assert ("resolved" in [event.kind for event in events]) == (incident.state == "resolved")
 
 
-Crises.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Crises.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestEveryOrder = Crises.TestCase

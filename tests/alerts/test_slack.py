@@ -243,7 +243,7 @@ def length(message: Any) -> int:
     return sum(len(text) for block in message["blocks"] for text in texts(block))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=600), st.sampled_from(["trigger", "escalate", "acknowledge", "resolve", "test", "system"]))
 def test_slack_accepts_whatever_people_write(text: str, action: Action) -> None:
     one = replace(attacked(text), action=action, message=text, url="https://avizor.example/" + text)

@@ -96,7 +96,7 @@ def texts_of(block: dict[str, object]) -> list[dict[str, str]]:
     return [text for text in (block.get("text"), *block.get("elements", ())) if isinstance(text, dict)]  # type: ignore[misc]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(max_size=400), st.integers(0, 40))
 def test_slack_accepts_any_number_of_sources_with_any_name(name: str, number: int) -> None:
     one = told(Upkeep([Trouble(name, "silent", DAWN, f"http_500: {name * 9}")] * number, [name] * number, 3))

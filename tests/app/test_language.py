@@ -225,7 +225,7 @@ def test_what_is_no_language_is_none() -> None:
     assert code("xqzt vbnm qwrtp zxcvb kjhgf plmkn qwzx") is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=400), st.sampled_from([None, "es", "en", "xx", "zh-TW", "-"]))
 def test_any_text_has_an_answer_within_what_is_enabled(text: str, prior: str | None) -> None:
     language = languages(*SIX).identify(text, prior)

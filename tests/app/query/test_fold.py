@@ -56,21 +56,21 @@ def test_it_holds_for_every_character() -> None:
         assert words(folded) == words(char), hex(code)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(texts)
 def test_composed_and_decomposed_texts_are_one(text: str) -> None:
     assert fold(normalize("NFC", text)) == fold(normalize("NFD", text))
     assert words(normalize("NFC", text)) == words(normalize("NFD", text))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(texts)
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)
     assert words(fold(text)) == words(text)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(texts)
 def test_it_knows_where_every_word_stands(text: str) -> None:
     found = traced(text)
@@ -104,7 +104,7 @@ def test_it_finds_hashtags_and_handles(text: str, found: list[tuple[str, int, in
     assert tags(text) == found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts)
 def test_a_tag_begins_at_a_word(text: str) -> None:
     known = words(text)
@@ -131,7 +131,7 @@ def test_it_compares_hosts_in_their_own_letters(host: str, name: str) -> None:
     assert domain(host) == name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40) | st.from_regex(r"xn--[a-z0-9-]{0,20}\.es", fullmatch=True))
 def test_a_host_is_respelt_once(host: str) -> None:
     assert domain(domain(host)) == domain(host)

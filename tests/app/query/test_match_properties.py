@@ -204,7 +204,7 @@ def readable(texts: Sequence[str]) -> dict[int, Expression]:
     return found
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(trees, min_size=1, max_size=12), st.lists(documents, min_size=1, max_size=4))
 def test_the_index_finds_what_the_definition_says(texts: list[str], posts: list[Document]) -> None:
     queries = readable(texts)
@@ -213,7 +213,7 @@ def test_the_index_finds_what_the_definition_says(texts: list[str], posts: list[
         assert index.match(post) == {number for number, query in queries.items() if slowly(query, post)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(trees, documents)
 def test_it_finds_the_same_in_long_texts(text: str, post: Document) -> None:
     """Past some thousand words a phrase is looked for in another way."""
@@ -224,7 +224,7 @@ def test_it_finds_the_same_in_long_texts(text: str, post: Document) -> None:
     assert found == Index(queries).match(post)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(trees, documents)
 def test_the_explanation_agrees_with_the_index(text: str, post: Document) -> None:
     for query in readable([text]).values():
@@ -239,7 +239,7 @@ def test_the_explanation_agrees_with_the_index(text: str, post: Document) -> Non
             assert 0 <= span.start < span.end <= len(getattr(post, span.field))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(trees, documents)
 def test_every_match_holds_one_of_the_terms(text: str, post: Document) -> None:
     """Whatever a search API returns for the terms, folded and by words, has every match in it."""

@@ -286,7 +286,7 @@ def check_that_it_reads_back_or_is_refused(query: str) -> None:
         assert str(parse(written)) == written
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(queries)
 @example("title:(" * 60)
 @example("site:www.www.es")
@@ -302,7 +302,7 @@ nested = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(nested)
 @example("(a OR b " * 49 + "c" + ")" * 49)
 @example("title:(" + "a OR b c OR " * 500 + "d)")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model import LABELS, Language, Sentiment
@@ -81,7 +81,6 @@ def test_it_says_who_heard_it_in_which_language_and_how_sure() -> None:
 
 
 @given(st.text(max_size=300), st.sampled_from(LANGUAGES))
-@settings(deadline=None)
 def test_label_score_and_probabilities_always_agree(text: str, language: str) -> None:
     sentiment = heard(text, language)
     assert sentiment.label in LABELS
@@ -165,7 +164,6 @@ def test_evidence_stands_where_it_says_behind_a_collapsed_run_and_entities() -> 
         max_size=60,
     )
 )
-@settings(deadline=None)
 def test_evidence_is_where_it_says_and_never_overlaps(words: list[str]) -> None:
     text = " ".join(words) * 12
     found = heard(text).evidence

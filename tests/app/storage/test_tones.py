@@ -652,7 +652,6 @@ def test_the_volumes_are_a_recount_of_the_mentions_whatever_happens(changes: typ
         settings=settings(
             max_examples=20,
             stateful_step_count=10,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),
     )
