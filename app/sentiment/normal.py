@@ -1,7 +1,7 @@
 """The guard before the scorers: one form for what is written in many ways, and never more than a bounded part of it.
 
-    text -> window -> html entities, NFC -> links, handles and long runs cut -> `plain`      [the quality tier]
-                                         -> words, emoji, emoticons, marks   -> `tokens`     [the fast tier]
+    text -> window -> html entities, escapes, NFC -> links, handles, long runs cut     -> `plain`      [quality tier]
+                                                  -> words, emoji, emoticons, marks -> `tokens`     [fast tier]
 
 Every step is linear, and the window comes first: a text of any length costs what one of 2,000 characters does.
 """
@@ -20,6 +20,8 @@ _HANDLE = re.compile(r"(?<!\w)@\w+")
 _RUN = re.compile(r"(\S)\1{3,}")
 # Not html.unescape's own pattern: that one takes numbers of any length and makes an int of them, which is quadratic.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});?")
+# What JSON writes for a character, left over where somebody escaped a text twice: a pair of them, or one.
+_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}")
 
 _MARKS = "\u0300-\u036f"  # accents and the like, behind the letter that they stand on
 _CLUSTER = re.compile(f"(?:[^{_MARKS}][{_MARKS}]*|[{_MARKS}]+)", re.DOTALL)
@@ -68,18 +70,19 @@ class Guarded:
 
 
 def guard(text: str) -> Guarded:
-    """The window of `text`, with html entities resolved and in NFC."""
+    """The window of `text`, with html entities and escapes resolved and in NFC."""
     part = window(text)
     heard = part.text
-    if heard.isascii() and "&" not in heard:
+    if heard.isascii() and "&" not in heard and "\\u" not in heard:
         return Guarded(heard, part)
-    places: Sequence[int] | None = None
-    if "&" in heard and _ENTITY.search(heard):
-        heard, places = _replaced(_ENTITY, heard, html.unescape, range(len(heard) + 1))
+    places: Sequence[int] = range(len(heard) + 1)
+    if "&" in heard:
+        heard, places = _replaced(_ENTITY, heard, html.unescape, places)
+    if "\\u" in heard:
+        heard, places = _replaced(_ESCAPE, heard, _unescaped, places)
     if not unicodedata.is_normalized("NFC", heard):
-        before = places if places is not None else range(len(heard) + 1)
-        heard, places = _replaced(_CLUSTER, heard, _composed, before)
-    return Guarded(heard, part, places)
+        heard, places = _replaced(_CLUSTER, heard, _composed, places)
+    return Guarded(heard, part, None if isinstance(places, range) else places)
 
 
 def tokens(text: str) -> list[re.Match[str]]:
@@ -96,7 +99,9 @@ def plain(text: str) -> str:
     """`text` as the quality tier reads it: one line of at most 2,000 characters that can be written as UTF-8."""
     text = window(text).text
     if "&" in text:
-        text = _ENTITY.sub(_unescaped, text)
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda found: _unescaped(found[0]), text)
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
         try:
@@ -110,8 +115,9 @@ def plain(text: str) -> str:
     return " ".join(squeezed(text).split())[:CHARACTERS]
 
 
-def _unescaped(entity: re.Match[str]) -> str:
-    return html.unescape(entity[0])
+def _unescaped(escape: str) -> str:
+    units = (int(unit, 16) for unit in escape.split("\\u")[1:])
+    return b"".join(unit.to_bytes(2, "big") for unit in units).decode("utf-16-be", "replace")
 
 
 def _composed(cluster: str) -> str:
@@ -121,7 +127,12 @@ def _composed(cluster: str) -> str:
 def _replaced(
     pattern: re.Pattern[str], text: str, form: Callable[[str], str], places: Sequence[int]
 ) -> tuple[str, Sequence[int]]:
-    """`text` with `form` put for each match, and where each character of it stands, given where those of `text` did."""
+    """`text` with `form` put for each match, and where each character of it stands, given where those of `text` did.
+
+    Without a match both come back as they were.
+    """
+    if not pattern.search(text):
+        return text, places
     written: list[str] = []
     moved: list[int] = []
     done = 0

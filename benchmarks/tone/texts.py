@@ -1,6 +1,6 @@
 """The texts that the models of tone learn from: read, cleaned and told apart from those they are judged on.
 
-    files of a data folder -> SHA-256 against manifest.json -> escapes resolved -> plain -> no repeat of a val text
+    files of a data folder -> SHA-256 against manifest.json -> plain -> no repeat of a val text
 
 No text of them is in this repository (see docs/sentiment.md for sources and licences); the folder is an argument.
 Labels are 0 negative, 1 neutral, 2 positive.
@@ -38,7 +38,6 @@ Targets = list[tuple[str, np.ndarray]]  # texts, each with the probabilities of 
 ANGER, ANTICIPATION, DISGUST, FEAR, JOY, SADNESS, SURPRISE, TRUST = range(1, 9)  # XED's emotions
 SUBTITLES = (*(("es", "es"), ("en", "en"), ("br", "pt"), ("pt", "pt"), ("fr", "fr"), ("de", "de"), ("it", "it")),)
 
-_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 _UNHEARD = re.compile(r"(?:https?://|www\.)\S+|@\w+|\bhttp\b")
 _EMOTIONS = re.compile(r"[\d, ]+")
 _SAME = 60  # letters: two texts that begin with the same ones are one
@@ -56,7 +55,7 @@ def gold(data: Path, language: str) -> Labelled:
 def semeval(data: Path) -> Labelled:
     """English tweets of SemEval 2013-16, `label TAB text`."""
     rows = (line.partition("\t") for line in _lines(data / "english_semeval_train.tsv"))
-    return _fresh(data, [(_clean(text), int(label)) for label, _, text in rows])
+    return _fresh(data, [(plain(text), int(label)) for label, _, text in rows])
 
 
 def xed(data: Path) -> dict[str, list[tuple[str, frozenset[int]]]]:
@@ -156,7 +155,7 @@ def letters(text: str) -> str:
 def _umsab(data: Path, language: str, split: str) -> Labelled:
     name = data / f"{LANGUAGES[language]}_{split}"
     texts, labels = _lines(Path(f"{name}_text.txt")), _lines(Path(f"{name}_labels.txt"))
-    return [(_clean(text), int(label)) for text, label in zip(texts, labels, strict=True)]
+    return [(plain(text), int(label)) for text, label in zip(texts, labels, strict=True)]
 
 
 def _fresh(data: Path, rows: Labelled) -> Labelled:
@@ -187,14 +186,6 @@ def _grades(language: str) -> dict[str, int]:
 def _lines(file: Path) -> list[str]:
     # Not splitlines: some tweets hold a line separator of Unicode's.
     return file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-
-
-def _clean(text: str) -> str:
-    r"""Literal `\uXXXX` in the files stands for the character, a pair of them for one outside the first plane."""
-    if _ESCAPE.search(text):
-        text = _ESCAPE.sub(lambda found: chr(int(found[0][2:], 16)), text)
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return plain(text)
 
 
 def _unmasked(text: str) -> str:

@@ -25,6 +25,7 @@ HOSTILE = {
     "handles": "@" * 1_000_000,
     "links": "http://" * 140_000,
     "entities": "&amp;" * 200_000,
+    "escapes": r"\u0065\ud83d" * 80_000,
     "an endless entity": "&#" + "9" * 1_000_000,
     "lone surrogates": "\ud83d" * 500_000,
     "NULs": "\0" * 1_000_000,

@@ -22,6 +22,8 @@ from app.sentiment.normal import guard, plain, squeezed, tokens
         ("buenooooooo!!!!!!", "buenooo!!!"),
         ("😡😡😡😡😡", "😡😡😡"),
         ("  dos\n\tlíneas ", "dos líneas"),
+        (r"Qu\u00e9 rabia \ud83d\ude21, it\u2019s bad", "Qué rabia 😡, it’s bad"),
+        (r"mitad \ud83d, y C:\users\ude1 no es nada", "mitad \ufffd, y C:\\users\\ude1 no es nada"),
         ("mitad \ud83d de un emoji", "mitad ? de un emoji"),
     ],
 )
@@ -53,6 +55,7 @@ def words(text: str) -> list[str]:
         ("😡😡😡 y 👍🏽👍🏽", ["😡😡😡", "y", "👍🏽👍🏽"]),
         ("ver https://acme.example/x, ya", ["ver", "https://acme.example/x,", "ya"]),
         ("&iexcl;P&eacute;simo!", ["¡", "Pésimo", "!"]),
+        (r"\u00a1P\u00e9simo! \ud83d\ude21", ["¡", "Pésimo", "!", "😡"]),
     ],
 )
 def test_it_tells_words_emoji_emoticons_and_marks_apart(text: str, expected: list[str]) -> None:
@@ -73,11 +76,11 @@ def test_each_token_stands_where_it_says(parts: list[str]) -> None:
         assert unicodedata.normalize("NFC", html.unescape(text[start:end])) == token[0]
 
 
-def test_an_entity_is_never_torn() -> None:
-    text = "qu&eacute; mal"
+@pytest.mark.parametrize("text", ["qu&eacute; mal", r"qu\u00e9 mal", r"que\u0301 mal"])
+def test_neither_an_entity_nor_an_escape_is_ever_torn(text: str) -> None:
     guarded = guard(text)
     start, end = guarded.span(0, 3)
-    assert text[start:end] == "qu&eacute;"
+    assert text[start:end] == text.removesuffix(" mal")
 
 
 def test_a_plain_text_is_its_own_guarded_form() -> None:
