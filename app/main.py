@@ -25,7 +25,7 @@ from app.pipeline.sessions import Sessions
 from app.scheduler import Scheduler
 from app.sentiment import Scorer, make_scorer
 from app.sentiment.corrections import read_biases
-from app.sentiment.tiers import Tiers
+from app.sentiment.tiers import last_word
 from app.settings import Settings
 from app.storage import Storage, open_storage
 from app.vault import Vault, open_vault
@@ -122,7 +122,7 @@ def make_service(settings: Settings, *, clock: Clock = utc_now) -> Service:
         storage=storage, http=http, outside=outside, hosts=hosts, clock=clock, public_url=settings.public_url
     )
     # Without a quality tier the fast one has the last word, or what is marked to be heard again would wait for ever.
-    hear = Hear(storage, clock, scorer.quality if isinstance(scorer, Tiers) else scorer)
+    hear = Hear(storage, clock, last_word(scorer))
     watch = Watch(storage=storage, clock=clock, public_url=settings.public_url)
     tend = Tend(
         storage=storage,

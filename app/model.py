@@ -151,8 +151,8 @@ class Mention:
 
     `story_id` is the id of the first post with this text; `copy` says that this one is not it. `sentiment` is what the
     scorer heard, `correction` what a person said of it; `label` and `score` are what counts. `was` is the label before
-    the last restatement, None if there was none. `engagement`, `reach`, `rating` and `edited_at` are the post's, as in
-    `collectors.base.Post`. `withdrawn_at`: its author took it back, its words are erased.
+    the last restatement, None if there was none. `engagement`, `reach`, `rating`, `edited_at` and `reply` are the
+    post's, as in `collectors.base.Post`. `withdrawn_at`: its author took it back, its words are erased.
     """
 
     brand: str
@@ -177,6 +177,7 @@ class Mention:
     rating: int | None = None
     edited_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    reply: bool = False
 
     @property
     def label(self) -> Label:

@@ -41,10 +41,15 @@ class Deps:
     test_channel: TestChannel
     tick_age_s: TickAge
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
+    thinker: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking call (storage, as a rule) in a bounded thread, off the event loop."""
         return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self.threads)
+
+    async def think(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what computes for a second, one at a time, in a thread of its own: nobody waits for it but who asked."""
+        return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self.thinker)
 
 
 def give(deps: Deps) -> Callable[[Request], Awaitable[None]]:

@@ -26,9 +26,10 @@ from app.api.params import (
     write_cursor,
     write_instant,
 )
-from app.api.problems import not_found
+from app.api.problems import conflict, not_found
 from app.api.sources import source_for
-from app.model import Correction, Label, Mention, MentionFilter, Sentiment
+from app.model import Correction, Label, Language, Mention, MentionFilter, Sentiment
+from app.pipeline.spoken import spoken
 
 router = APIRouter(prefix="/mentions", tags=["mentions"])
 
@@ -76,6 +77,15 @@ VERSION: dict[str, Any] = {
     "at": "2026-11-22T10:12:00Z",
     "title": "Clients complain about coffee",
     "text": "The third time this week.",
+}
+WEIGHED: dict[str, Any] = {
+    "label": "negative",
+    "score": -0.84,
+    "scorer": "quality/1:5f0c2a6be1d94780b3c2d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7081920",
+    "evidence": [
+        {"start": 61, "end": 69, "text": "Terrible", "weight": -1.9},
+        {"start": 39, "end": 44, "text": "third", "weight": -0.4},
+    ],
 }
 CORRECTED: dict[str, Any] = EXAMPLE | {
     "label": "neutral",
@@ -128,6 +138,20 @@ class CorrectionBody(BaseModel):
     by: str
     at: Instant
     note: str
+
+
+class WeighedBody(BaseModel):
+    """What the quality tier hears in the words now, and the up to five of them that it would miss most.
+
+    A span's weight is what log(positive / negative) loses without it. `label` and `score` are what it explains: what
+    `scorer` hears now in the words alone. The mention's own may differ, where another scorer heard it, where it came
+    with stars, or where a person has had their word.
+    """
+
+    label: Label
+    score: float | None
+    scorer: str
+    evidence: list[EvidenceBody]
 
 
 class MentionBody(BaseModel):
@@ -273,7 +297,7 @@ def sentiment_row(tone: Sentiment, scored_at: datetime) -> dict[str, Any]:
         "probabilities": tone.probabilities and dict(zip(TONES, tone.probabilities, strict=True)),
         "confidence": tone.confidence,
         "uncertain": tone.uncertain,
-        "evidence": [{"start": e.start, "end": e.end, "text": e.text, "weight": e.weight} for e in tone.evidence],
+        "evidence": evidence_rows(tone),
         "language": tone.language,
         "language_confidence": tone.language_confidence,
         "scorer": tone.scorer,
@@ -281,6 +305,10 @@ def sentiment_row(tone: Sentiment, scored_at: datetime) -> dict[str, Any]:
         "provisional": tone.provisional,
         "components": dict(tone.components),
     }
+
+
+def evidence_rows(tone: Sentiment) -> list[dict[str, Any]]:
+    return [{"start": e.start, "end": e.end, "text": e.text, "weight": e.weight} for e in tone.evidence]
 
 
 def correction_row(correction: Correction) -> dict[str, Any]:
@@ -361,6 +389,36 @@ def versions(deps: Deps, brand: str, post_id: int) -> dict[str, Any]:
         raise not_found("mention")
     kept = deps.storage.posts.versions(post_id)
     return {"items": [{"at": write_instant(one.at), "title": one.title, "text": one.text} for one in kept]}
+
+
+@router.get(
+    "/{brand}/{post_id}/evidence",
+    summary="Why this tone: the sentence, word by word",
+    response_model=WeighedBody,
+    responses={200: example(WEIGHED), **problems(404, 409)},
+)
+async def weigh_mention(deps: Here, caller: AnyCaller, brand: str, post_id: str) -> Response:
+    """The text heard again without each of its words in turn: dear, worked out anew each time, kept nowhere.
+
+    Empty where the quality tier hears nothing: in a language without a model, in a text without words. `409` where it
+    is not here: the fast tier's words, which stand in the mention's `evidence`, add up, and there is nothing to add.
+    """
+    caller.check(brand)
+    _, tone = await deps.think(weighed, deps, brand, read_id(post_id, "mention"))
+    if tone is None:
+        raise conflict("The fast tier alone hears here: its words add up, and the mention's `evidence` says all of it.")
+    return answer({"label": tone.label, "score": tone.score, "scorer": tone.scorer, "evidence": evidence_rows(tone)})
+
+
+def weighed(deps: Deps, brand: str, post_id: int) -> tuple[Mention, Sentiment | None]:
+    """A mention, and what `weigh` says of its words. Blocking, for as long as that takes. Raises 404."""
+    from app.sentiment.weigh import weigh  # numpy comes with it: not for the commands that only look at the routes
+
+    mention = deps.storage.mentions.get(brand, post_id)
+    if mention is None:
+        raise not_found("mention")
+    language = Language(mention.sentiment.language, mention.sentiment.language_confidence or 0.0)
+    return mention, weigh(deps.scorer, spoken(mention), language)
 
 
 @router.put(

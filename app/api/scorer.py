@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.api.answers import answer, example
 from app.api.auth import AnyCaller
 from app.api.deps import Deps, Here
+from app.sentiment import tier_of
 
 router = APIRouter(prefix="/scorer", tags=["scorer"])
 
@@ -42,7 +43,7 @@ def scorer_row(deps: Deps) -> dict[str, Any]:
     from app.sentiment.fast import LANGUAGES  # numpy comes with it: not for the commands that only look at the routes
 
     return {
-        "tier": cast(Tier, deps.scorer.id.partition("/")[0]),
+        "tier": cast(Tier, tier_of(deps.scorer)),
         "scorer": deps.scorer.id,
         "languages": sorted({*deps.settings.languages} & {*LANGUAGES}),
     }

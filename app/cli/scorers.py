@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from app.sentiment import Scorer, make_scorer
 from app.sentiment.corrections import read_biases
-from app.sentiment.tiers import Tiers
+from app.sentiment.tiers import last_word
 from app.settings import Settings, Tier
 
 
@@ -13,8 +13,7 @@ def scorer_at_leisure(settings: Settings, tier: Tier | None, languages: Iterable
 
     Raises `TierMissing` where the tier is not installed, `BiasesError` where the corrections' biases cannot be read.
     """
-    scorer = make_scorer(languages, tier or settings.tone, read_biases(settings.tone_biases))
-    return scorer.quality if isinstance(scorer, Tiers) else scorer
+    return last_word(make_scorer(languages, tier or settings.tone, read_biases(settings.tone_biases)))
 
 
 def unmoved_scorer(settings: Settings) -> Scorer:
@@ -22,5 +21,4 @@ def unmoved_scorer(settings: Settings) -> Scorer:
 
     Raises `TierMissing`.
     """
-    scorer = make_scorer(settings.languages, settings.tone)
-    return scorer.quality if isinstance(scorer, Tiers) else scorer
+    return last_word(make_scorer(settings.languages, settings.tone))

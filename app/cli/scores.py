@@ -12,7 +12,7 @@ from app.cli.languages import load_listening_settings
 from app.cli.paper import LONGEST, STDIN, lines_as_they_come, put_json_at_once, say
 from app.cli.refusal import MISUSED, Refusal
 from app.cli.scorers import scorer_at_leisure
-from app.cli.tones import show
+from app.cli.tones import contradicts, show
 from app.config_file import likely
 from app.language import KNOWN, Languages
 from app.model import Evidence, Language, Sentiment
@@ -52,7 +52,7 @@ def score(given: str | None, text: str | None, file: str | None, language: str |
             say(f"avizor: there is no file {text}, so the words themselves were heard; --file takes it for a file only")
         text = text.encode(errors="surrogateescape").decode(errors="replace")
         (sentiment,) = ears.hear([text])
-        show(text, sentiment, told=language is not None)
+        show(text, sentiment, ears.weigh(text, sentiment) if contradicts(sentiment) else (), told=language is not None)
 
 
 class Ears:
@@ -68,6 +68,13 @@ class Ears:
         if self._given is not None:
             return self._scorer.score(texts, [self._given] * len(texts))
         return self._scorer.score(texts, self._languages.identify_many(texts, [self._prior] * len(texts)))
+
+    def weigh(self, text: str, heard: Sentiment) -> tuple[Evidence, ...]:
+        """What the sentence says of its words, by `app.sentiment.weigh`; nothing where the fast tier hears alone."""
+        from app.sentiment.weigh import weigh
+
+        weighed = weigh(self._scorer, text, Language(heard.language, heard.language_confidence or 0.0))
+        return weighed.evidence if weighed else ()
 
 
 # ── what was meant ───────────────────────────────────────────────────────────

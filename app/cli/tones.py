@@ -34,6 +34,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "given": "given",
         "none": "none that is enabled",
         "apart": "the words and the sentence disagree",
+        "weighed": "the sentence, word by word",
     },
     "es": {
         "negative": "negativo",
@@ -49,19 +50,22 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "given": "dado",
         "none": "ninguno de los activos",
         "apart": "las palabras y la frase no coinciden",
+        "weighed": "la frase, palabra por palabra",
     },
 }
 
 
-def show(text: str, sentiment: Sentiment, *, told: bool) -> None:
-    """Print it. `told`: the language was given, not found."""
+def show(text: str, sentiment: Sentiment, weighed: tuple[Evidence, ...], *, told: bool) -> None:
+    """Print it. `weighed`: what the sentence says of its words, if anything. `told`: the language was given."""
     console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
     words = WORDS["es" if spanish() else "en"]
-    for line in told_by(text, sentiment, words, told=told):
+    for line in told_by(text, sentiment, weighed, words, told=told):
         console.print(_written(line, console.encoding))
 
 
-def told_by(text: str, sentiment: Sentiment, words: Mapping[str, str], *, told: bool) -> Iterator[Text]:
+def told_by(
+    text: str, sentiment: Sentiment, weighed: tuple[Evidence, ...], words: Mapping[str, str], *, told: bool
+) -> Iterator[Text]:
     """The lines, top to bottom."""
     width = max(len(words[name]) for name in (*LABELS, "tone", "score", "language", "scorer", "parts")) + 2
     yield _line(words["tone"], width, Text(words[sentiment.label], f"bold {COLOURS[sentiment.label]}"))
@@ -79,6 +83,10 @@ def told_by(text: str, sentiment: Sentiment, words: Mapping[str, str], *, told: 
         yield _line(words["parts"], width, Text(shown + apart))
     yield Text("")
     yield marked(text, sentiment.evidence)
+    if weighed:
+        yield Text("")
+        yield Text(words["weighed"])
+        yield marked(text, weighed)
 
 
 def marked(text: str, evidence: tuple[Evidence, ...]) -> Text:
@@ -106,6 +114,13 @@ def disagree(parts: Mapping[str, float]) -> bool:
     """The words (fast tier) point one way and the whole sentence (quality tier) clearly the other."""
     fast, quality = parts.get("fast", 0.0), parts.get("quality", 0.0)
     return fast * quality < 0 and abs(fast - quality) >= DISAGREE
+
+
+def contradicts(sentiment: Sentiment) -> bool:
+    """What the words say, in the parts or as they are marked, is not what the label says."""
+    shown = sum(one.weight for one in sentiment.evidence)
+    opposed = shown > 0 if sentiment.label == "negative" else shown < 0 and sentiment.label == "positive"
+    return opposed or disagree(sentiment.components)
 
 
 def _line(name: str, width: int, value: Text) -> Text:

@@ -9,12 +9,12 @@ is, the two work together (`app.sentiment.tiers`). What no scorer hears is unkno
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.sentiment.base import NOBODY, Scorer, judged, unheard
+from app.sentiment.base import NOBODY, Scorer, judged, tier_of, unheard
 
 if TYPE_CHECKING:
     from app.sentiment.corrections import Biases
 
-__all__ = ["NOBODY", "TIERS", "Scorer", "TierMissing", "judged", "make_scorer", "unheard"]
+__all__ = ["NOBODY", "TIERS", "Scorer", "TierMissing", "judged", "make_scorer", "tier_of", "unheard"]
 
 TIERS = ("fast", "quality")
 AUTO = "auto"

@@ -25,6 +25,11 @@ class Scorer(Protocol):
         """
 
 
+def tier_of(scorer: Scorer) -> str:
+    """The tier that has the last word, "fast" or "quality": its id begins with it."""
+    return scorer.id.partition("/")[0]
+
+
 def unheard(language: Language, scorer: str = NOBODY) -> Sentiment:
     """The sentiment of a text that nobody can judge: unknown, which is neither neutral nor negative."""
     return Sentiment(

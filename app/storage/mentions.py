@@ -34,7 +34,7 @@ _ORDER = ("published_at", "post_id", "brand_id")  # together, they are the key
 _KEYS = select(*(mentions.c[name] for name in _ORDER))
 _TOLD = (
     select(*mentions.c, *(posts.c[name] for name in ("title", "text", "url", "author", "site", "fetched_at")))
-    .add_columns(*(posts.c[name] for name in ("engagement", "reach", "rating", "edited_at", "withdrawn_at")))
+    .add_columns(*(posts.c[name] for name in ("engagement", "reach", "rating", "edited_at", "withdrawn_at", "reply")))
     .add_columns(brands.c.slug.label("brand"), sources.c.slug.label("source"))
     .join(posts, posts.c.id == mentions.c.post_id)
     .join(brands, brands.c.id == mentions.c.brand_id)
@@ -374,6 +374,7 @@ def _mention(row: Row[Any]) -> Mention:
         rating=row.rating,
         edited_at=row.edited_at,
         withdrawn_at=row.withdrawn_at,
+        reply=row.reply,
     )
 
 

@@ -46,7 +46,7 @@ from app.web.session import (
     own_origin,
     set_session,
 )
-from app.web.views import TABS, BrandPage, Range, Tab, brand_page, incident_page, overview
+from app.web.views import TABS, BrandPage, Range, Tab, brand_page, incident_page, overview, weighed_page
 
 LARGEST_FORM = 16 * 1024
 
@@ -136,6 +136,13 @@ async def correct_tone(
     label = None if word == "take_back" else word
     await deps.call(correct, deps, responder(who), slug, post_id, label, note.strip())
     return see(local(target))
+
+
+@router.get("/brands/{slug}/mentions/{post_id}/evidence")
+async def evidence(request: Request, deps: Here, who: Visiting, slug: str, post_id: str) -> Response:
+    """Why this tone: the text of one mention, heard word by word."""
+    page = await deps.think(weighed_page, deps, who.caller, slug, read_id(post_id, "mention"))
+    return render(request, deps, "evidence.html", who=who, time_zone=page.brand.time_zone, page=page)
 
 
 @router.get("/incidents/{incident_id}")

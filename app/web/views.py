@@ -2,6 +2,7 @@
 
 overview   brands with verdict, coverage and chart | what needs somebody | last mentions | incidents | sources
 brand      one brand at length, its mentions with the words that made their tone
+weighed    one mention, its text heard word by word
 incident   one crisis: the proof, the timeline, who was told
 """
 
@@ -24,6 +25,7 @@ from app.api.channels import channels_for
 from app.api.deliveries import Reach
 from app.api.deps import Deps
 from app.api.incidents import dossier_shown, incident_for
+from app.api.mentions import weighed
 from app.api.volumes import read_bins
 from app.feeds import web_link
 from app.model import Brand, Evidence, Label, Mention, MentionFilter, Sentiment
@@ -193,6 +195,14 @@ class BrandPage:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedPage:
+    """A mention with what `weigh` hears in it now; None where the fast tier alone hears."""
+
+    brand: Brand
+    heard: Said | None
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A delivery with its attempts. The channel is named, its address is not."""
 
@@ -306,6 +316,13 @@ def brand_page(
         crises=crises_of([brand], storage.incidents.page((slug,), None, None, LAST_INCIDENTS)),
         sources=sources,
     )
+
+
+def weighed_page(deps: Deps, caller: Caller, slug: str, post_id: int) -> WeighedPage:
+    """Computes for a second. Raises 404."""
+    brand = brand_for(deps, caller, slug)
+    mention, tone = weighed(deps, slug, post_id)
+    return WeighedPage(brand, said(replace(mention, sentiment=tone), brand.name) if tone else None)
 
 
 def incident_page(deps: Deps, caller: Caller, incident_id: str, language: str) -> IncidentPage:

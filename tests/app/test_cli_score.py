@@ -5,14 +5,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.cli.tones import marked, short
-from app.model import Evidence, Language
+from app.cli.tones import contradicts, marked, short
+from app.model import Evidence, Label, Language, Sentiment
 from app.sentiment import make_scorer
+from tests.app.sentiment.sentence import Sentence
 from tests.app.terminal import avizor, own_place
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +39,17 @@ def process(*arguments: str, **streams: object) -> "subprocess.Popen[bytes]":
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         **streams,  # type: ignore[call-overload]
     )
+
+
+class Contrary(Sentence):
+    """A quality tier whose stored evidence is that of the words alone: `mal` is bad, whatever stands before it."""
+
+    def score(self, texts: Sequence[str], languages: Sequence[Language]) -> list[Sentiment]:
+        places = [text.find("mal") for text in texts]
+        return [
+            replace(heard, evidence=(Evidence(at, at + 3, "mal", -1.0),) if at >= 0 else ())
+            for heard, at in zip(super().score(texts, languages), places, strict=True)
+        ]
 
 
 # ── lines ────────────────────────────────────────────────────────────────────
@@ -257,6 +270,55 @@ def test_it_shows_label_figures_language_scorer_and_words() -> None:
 def test_it_speaks_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "es_ES.UTF-8")
     assert re.match(r"tono +(negativo|neutro|positivo)\n", avizor("score", "Una estafa, el peor servicio.").out)
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"), [("en", "the sentence, word by word"), ("es", "la frase, palabra por palabra")]
+)
+def test_where_words_and_sentence_disagree_it_shows_the_sentence_word_by_word(
+    monkeypatch: pytest.MonkeyPatch, language: str, heading: str
+) -> None:
+    monkeypatch.setenv("LANG", f"{language}.UTF-8")
+    monkeypatch.setattr("app.cli.scores.scorer_at_leisure", lambda *_: Contrary())
+    shown = avizor("score", "--language", "es", "No está mal").out.splitlines()
+    assert shown[-4:] == ["No está [mal -1.0]", "", heading, "[No +2.0] está [mal +1.0]"]
+    shown = avizor("score", "--language", "es", "Está mal").out.splitlines()
+    assert shown[-1] == "Está [mal -1.0]"
+    assert heading not in shown
+
+
+def test_the_lines_of_a_file_have_no_more_than_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    contrary = Contrary()
+    monkeypatch.setattr("app.cli.scores.scorer_at_leisure", lambda *_: contrary)
+    (row,) = avizor("score", "--language", "es", "-", stdin="No está mal\n").rows
+    assert list(row) == KEYS
+    assert [part["text"] for part in row["evidence"]] == ["mal"]
+    assert contrary.heard == [["No está mal"]]
+
+
+def test_the_fast_tier_alone_has_nothing_to_add() -> None:
+    said = avizor("score", "--tier", "fast", "--language", "es", "No está nada mal, la verdad")
+    assert (said.status, "palabra por palabra" in said.out, "word by word" in said.out) == (0, False, False)
+
+
+@pytest.mark.parametrize(
+    ("label", "weight", "parts", "told"),
+    [
+        ("negative", 0.2, {}, True),
+        ("negative", -0.2, {}, False),
+        ("positive", -0.2, {}, True),
+        ("positive", 0.2, {}, False),
+        ("neutral", 0.2, {}, False),
+        ("unknown", -0.2, {}, False),
+        ("negative", -0.2, {"fast": 0.4, "quality": -0.4}, True),
+        ("neutral", 0.2, {"fast": 0.4, "quality": -0.4}, True),
+    ],
+)
+def test_it_knows_when_the_words_say_something_else(
+    label: Label, weight: float, parts: dict[str, float], told: bool
+) -> None:
+    evidence = (Evidence(0, 1, "x", weight),)
+    assert contradicts(Sentiment(label, None, "test/1", evidence=evidence, components=parts)) == told
 
 
 def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Tone on a brand's page: what counts, how sure it is, which words made it so, and a person's own word on it."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -12,7 +13,8 @@ from app.model import Brand, Evidence, Label, Mention, Sentiment
 from app.storage.records import Rescored
 from app.web.views import Piece, apart, fitting, pieces, said, surface
 from collectors.base import Source
-from tests.app.api.house import NOON, Client, House
+from tests.app.api.house import NOON, Client, Deaf, House
+from tests.app.sentiment.sentence import Sentence
 from tests.app.web.test_pages import Page, text
 from tests.app.web.test_session import ORIGIN, token
 
@@ -190,6 +192,65 @@ def test_irony_is_pointed_at(house: House, aurora: Brand, diario: Source, langua
     ironic = {"components": {"fast": 0.7, "quality": -0.8}}
     house.hear(diario, house.item("a", {aurora: "negative"}, heard=ironic), house.item("b", {aurora: "negative"}))
     assert text(house.visitor(language=language).get("/brands/aurora").text).count(note) == 1
+
+
+# ── the sentence, word by word ───────────────────────────────────────────────
+
+
+@pytest.fixture
+def weighed(house: House, aurora: Brand, diario: Source) -> str:
+    """The address of a mention's text word by word; its words and its sentence disagree."""
+    house.deps = replace(house.deps, scorer=Sentence())
+    apart = {"components": {"fast": -0.7, "quality": 0.8}, "language": "es"}
+    item = house.item("<i>Café", {aurora: "positive"}, text="No está <b>\n mal </b>", heard=apart)
+    house.hear(diario, item, house.item("b", {aurora: "negative"}))
+    return f"/brands/aurora/mentions/{house.mention('<i>Café').post_id}/evidence"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "The sentence, word by word"), ("es", "La frase, palabra por palabra")]
+)
+def test_where_words_and_sentence_disagree_the_sentence_can_be_asked_word_by_word(
+    house: House, weighed: str, language: str, said: str
+) -> None:
+    visitor = house.visitor("viewer", ("aurora",), language)
+    for url in ("/", "/brands/aurora"):
+        links = re.findall(r'<a href="([^"]+/evidence)">([^<]+)</a>', visitor.get(url).text)
+        assert links == [(weighed, said)]
+    answer = visitor.get(weighed)
+    page = Page(answer.text)
+    assert (answer.status_code, set(page.labelled) <= set(page.ids)) == (200, True)
+    assert f"<h1>{said}</h1>" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_it_marks_the_words_at_their_places_and_splices_nothing_in(house: House, weighed: str) -> None:
+    html = house.visitor().get(weighed).text
+    assert '<h2>&lt;i&gt;<mark class="against" title="pulls towards negative">Café</mark></h2>' in html
+    assert '<mark class="for" title="pulls towards positive">No</mark> está &lt;b&gt;\n <mark class="for"' in html
+    assert "Heard: − negative 34% = neutral 10% + positive 56% Words: + No 1 + mal 1 − Café 0.5" in text(html)
+    assert "Heard by quality/1:0000000" in text(html)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Only the fast scorer hears here."), ("es", "Aquí solo oye el evaluador rápido.")]
+)
+def test_where_the_fast_tier_hears_alone_the_page_says_so(house: House, weighed: str, language: str, said: str) -> None:
+    house.deps = replace(house.deps, scorer=Deaf())
+    answer = house.visitor(language=language).get(weighed)
+    assert (answer.status_code, said in text(answer.text), "<mark" in answer.text) == (200, True, False)
+
+
+def test_nobody_asks_about_what_their_key_does_not_cover(house: House, weighed: str) -> None:
+    house.brand("brisa")
+    visitor = house.visitor("admin", ("brisa",))
+    covered, absent = visitor.get(weighed), visitor.get(weighed.replace("aurora", "nobody"))
+    assert (covered.status_code, covered.text) == (absent.status_code, absent.text) == (404, absent.text)
+    assert visitor.get(weighed.replace("aurora", "brisa")).status_code == 404
+    assert house.visitor("viewer", ("aurora",)).get(weighed).status_code == 200
+
+
+# ── what is said beside ──────────────────────────────────────────────────────
 
 
 def test_whose_tone_it_is_is_said_once(house: House, aurora: Brand, diario: Source) -> None:
