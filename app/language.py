@@ -100,6 +100,7 @@ _LATIN = frozenset(("LATIN",))
 _DENSE = _WRITTEN_IN["ja"] | _WRITTEN_IN["ko"]  # one sign says about as much as three letters
 
 _NOT_LATIN = re.compile("[\u0370-\u1dff\u1f00-\u1fff\u2c80-\U0010ffff]")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")  # of JSON, left over where somebody escaped a text twice
 _SYMBOLS = re.compile("[#\u2190-\u2bff\ufe0f\u200d\u20e3\U0001f000-\U0001faff\U000e0000-\U000e007f]+")
 
 
@@ -154,6 +155,8 @@ def cleaned(text: str) -> str:
     """
     words = [word for word in text[:_LOOKAHEAD].split() if "@" not in word and "://" not in word and word[:4] != "www."]
     line = " ".join(words)
+    if "\\u" in line:
+        line = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), line)
     if line.isascii():
         return line.replace("#", " ")[:CHARACTERS]
     return unicodedata.normalize("NFKC", _SYMBOLS.sub(" ", line))[:CHARACTERS]

@@ -59,6 +59,7 @@ def problems(*statuses: int) -> Responses:
         415: "The body is of another kind than this address takes.",
         422: "Something in the request is wrong; `errors` says what.",
         502: "The other side did not take it.",
+        503: "Not right now; `Retry-After` says when.",
     }
     return {status: {"description": words[status], "content": content} for status in statuses}
 

@@ -8,6 +8,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from app.api.problems import Problem
 from app.clock import Clock
 from app.sentiment import Scorer
 from app.settings import Settings
@@ -16,6 +17,9 @@ from app.vault import Vault
 
 THREADS = 4
 """Storage calls under way at once. More would only wait for SQLite's one writer, and take the collectors' CPU."""
+
+WAITING = 16
+"""Long computations that may be queued behind the one under way: half a minute of them."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +52,17 @@ class Deps:
         return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self.threads)
 
     async def think(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what computes for a second, one at a time, in a thread of its own: nobody waits for it but who asked."""
+        """Run what computes for a second, one at a time, in a thread of its own: nobody waits for it but who asked.
+
+        Raises 503 where `WAITING` wait for it already: a closed tab keeps its place in the queue.
+        """
+        if self.thinker.statistics().tasks_waiting >= WAITING:
+            raise Problem(
+                503,
+                "unavailable",
+                "Too many ask for this at once. Try again in a minute.",
+                headers={"Retry-After": "60"},
+            )
         return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self.thinker)
 
 

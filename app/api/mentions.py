@@ -395,7 +395,7 @@ def versions(deps: Deps, brand: str, post_id: int) -> dict[str, Any]:
     "/{brand}/{post_id}/evidence",
     summary="Why this tone: the sentence, word by word",
     response_model=WeighedBody,
-    responses={200: example(WEIGHED), **problems(404, 409)},
+    responses={200: example(WEIGHED), **problems(404, 409, 503)},
 )
 async def weigh_mention(deps: Here, caller: AnyCaller, brand: str, post_id: str) -> Response:
     """The text heard again without each of its words in turn: dear, worked out anew each time, kept nowhere.

@@ -59,14 +59,19 @@ class Guarded:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The slice of the original that became `text[start:end]`."""
-        if self.places is not None:
-            while self.places[end] == self.places[end - 1]:  # in the middle of what became several characters
-                end += 1
-            start, end = self.places[start], self.places[end]
+        start, end = self.within(start, end)
         if len(self.window.pieces) == 1:
             shift = self.window.original(0)
             return start + shift, end + shift
         return self.window.original(start), self.window.original(end - 1) + 1
+
+    def within(self, start: int, end: int) -> tuple[int, int]:
+        """The slice of the window that became `text[start:end]`."""
+        if self.places is None:
+            return start, end
+        while self.places[end] == self.places[end - 1]:  # in the middle of what became several characters
+            end += 1
+        return self.places[start], self.places[end]
 
 
 def guard(text: str) -> Guarded:

@@ -141,6 +141,7 @@ async def correct_tone(
 @router.get("/brands/{slug}/mentions/{post_id}/evidence")
 async def evidence(request: Request, deps: Here, who: Visiting, slug: str, post_id: str) -> Response:
     """Why this tone: the text of one mention, heard word by word."""
+    who.caller.check(slug)  # before it is queued
     page = await deps.think(weighed_page, deps, who.caller, slug, read_id(post_id, "mention"))
     return render(request, deps, "evidence.html", who=who, time_zone=page.brand.time_zone, page=page)
 

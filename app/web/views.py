@@ -196,10 +196,11 @@ class BrandPage:
 
 @dataclass(frozen=True, slots=True)
 class WeighedPage:
-    """A mention with what `weigh` hears in it now; None where the fast tier alone hears."""
+    """A mention with what `weigh` hears in it now; as it is stored where the fast tier hears `alone`."""
 
     brand: Brand
-    heard: Said | None
+    heard: Said
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +323,7 @@ def weighed_page(deps: Deps, caller: Caller, slug: str, post_id: int) -> Weighed
     """Computes for a second. Raises 404."""
     brand = brand_for(deps, caller, slug)
     mention, tone = weighed(deps, slug, post_id)
-    return WeighedPage(brand, said(replace(mention, sentiment=tone), brand.name) if tone else None)
+    return WeighedPage(brand, said(replace(mention, sentiment=tone or mention.sentiment), brand.name), tone is None)
 
 
 def incident_page(deps: Deps, caller: Caller, incident_id: str, language: str) -> IncidentPage:
@@ -474,11 +475,14 @@ def said_of(brands: Sequence[Brand], mentions: Sequence[Mention]) -> tuple[Said,
 
 
 def said(mention: Mention, brand_name: str) -> Said:
-    """The scored text was title, line feed, text, or the text alone: the evidence is marked in whichever it fits."""
+    """The scored text was title, line feed, text, or the text alone: the evidence is marked in whichever it fits.
+
+    A reply's was never the title, which is its thread's.
+    """
     title, text = mention.title, mention.text
     shown = "" if text.startswith(title) else title
     evidence, alone = fitting(f"{shown}\n{text}", mention.sentiment.evidence), fitting(text, mention.sentiment.evidence)
-    if shown and len(evidence) >= len(alone):
+    if shown and not mention.reply and len(evidence) >= len(alone):
         parts = pieces(shown, evidence), pieces(text, evidence, len(shown) + 1)
     else:
         parts = (Piece(shown),) if shown else (), pieces(text, alone)

@@ -193,6 +193,11 @@ def test_links_handles_hashes_and_emoji_do_not_speak() -> None:
     assert code("@thankyou @forever https://thanks.for/nothing/at/all " + SENTENCES["es"][0]) == "es"
 
 
+def test_a_text_that_was_escaped_twice_is_read_as_what_it_says() -> None:
+    assert cleaned(r"Qu\u00e9 rabia \ud83d\ude21, C:\users") == cleaned("Qué rabia \ud83d\ude21, C:\\users")
+    assert code(r"\u00a1P\u00e9simo! Qu\u00e9 decepci\u00f3n, atenci\u00f3n mal\u00edsima \ud83d") == "es"
+
+
 def test_the_beginning_decides() -> None:
     spanish = " ".join(SENTENCES["es"])
     assert len(spanish) > CHARACTERS

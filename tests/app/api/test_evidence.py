@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.api.deps import WAITING
 from app.api.mentions import WeighedBody
 from app.model import Brand
 from collectors.base import Source
@@ -82,7 +83,7 @@ def test_of_what_its_author_took_back_nothing_is_left_to_weigh(
     url = heard(house, aurora, diario, "a", "No está mal")
     house.takes_back(diario, "a")
     assert house.caller().get(url).json()["evidence"] == []
-    assert sentence.heard == [[""]]
+    assert sentence.heard == [["", ""]]
 
 
 def test_a_text_in_a_language_that_nobody_hears_has_none(
@@ -127,6 +128,7 @@ def test_what_is_asked_besides_is_refused(house: House, aurora: Brand, diario: S
 def test_only_one_is_worked_out_at_a_time_and_nobody_else_waits_for_it(
     house: House, aurora: Brand, diario: Source
 ) -> None:
+    """Of a crowd, those who would wait too long are told so."""
     begun, go_on = Event(), Event()
     threads: list[int] = []
 
@@ -142,13 +144,21 @@ def test_only_one_is_worked_out_at_a_time_and_nobody_else_waits_for_it(
     http = house.caller().http
 
     async def story() -> list[int]:
-        asked = [asyncio.create_task(http.get(url)) for _ in range(8)]
+        asked = [asyncio.create_task(http.get(url)) for _ in range(1 + WAITING)]
         await asyncio.to_thread(begun.wait, 20)
+        while house.deps.thinker.statistics().tasks_waiting < WAITING:
+            await asyncio.sleep(0)
+        refused = await http.get(url)
+        assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (
+            503,
+            "unavailable",
+            "60",
+        )
         other = await http.get("/api/v1/mentions")
         assert (other.status_code, len(threads)) == (200, 1)
         assert not any(one.done() for one in asked)
         go_on.set()
         return [(await one).status_code for one in asked]
 
-    assert house.loop.run_until_complete(story()) == [200] * 8
+    assert house.loop.run_until_complete(story()) == [200] * (1 + WAITING)
     assert get_ident() not in threads

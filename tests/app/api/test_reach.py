@@ -60,6 +60,7 @@ def theirs(house: House) -> Theirs:
             "/backtest/{backtest_id}": "b1",
             "/deliveries/{delivery_id}": str(delivery.id),
             "/mentions/{brand}/{post_id}": f"{other.slug}/{mention.post_id}",
+            "/mentions/{post_id}": str(mention.post_id),
             "/keys/{key_id}": made.split("_")[1],
             "/websub/{token}": "guessed",
         },
@@ -189,6 +190,7 @@ def test_no_page_shows_another_brand(house: House, theirs: Theirs) -> None:
     assert set(urls) == {
         "/",
         "/brands/{slug}",
+        "/brands/{slug}/mentions/{post_id}/evidence",
         "/incidents/{incident_id}",
         "/report",
         "/backtest",

@@ -49,7 +49,7 @@ def test_a_word_weighs_what_the_sentence_loses_without_it(sentence: Sentence) ->
 
 def test_all_of_it_is_heard_in_one_batch(sentence: Sentence) -> None:
     weighed(sentence, "No está mal")
-    assert sentence.heard == [["No está mal", "  está mal", "No   mal", "No está  "]]
+    assert sentence.heard == [["No está mal", "No está mal", "  está mal", "No   mal", "No está  "]]
 
 
 def test_it_gives_up_to_five_words_heaviest_first_and_none_that_hardly_weighs(sentence: Sentence) -> None:
@@ -90,7 +90,7 @@ def test_each_word_and_emoji_is_left_out_where_it_stands_and_nothing_else(
     sentence: Sentence, text: str, found: list[str]
 ) -> None:
     weighed(sentence, text)
-    expected, at = [text], 0
+    expected, at = [text, text], 0
     for word in found:
         at = text.index(word, at)
         expected.append(f"{text[:at]} {text[at + len(word) :]}")
@@ -110,6 +110,18 @@ def test_a_text_without_words_has_no_evidence(sentence: Sentence, text: str) -> 
     assert weighed(sentence, text).evidence == ()
 
 
+def test_two_words_of_one_entity_are_one(sentence: Sentence) -> None:
+    """What is written as `&copyfatal` reads `©fatal`, a sign and a word."""
+    weighed(sentence, "&copyfatal mal")
+    assert sentence.heard == [["&copyfatal mal", "&copyfatal mal", "  mal", "&copyfatal  "]]
+
+
+def test_of_an_endless_run_of_an_emoji_all_that_is_heard_is_left_out(sentence: Sentence) -> None:
+    text = "😀" * 500 + " tibio"
+    (run,) = weighed(sentence, text).evidence
+    assert (run.start, run.text, run.weight) == (0, "😀😀😀", pytest.approx(4.5, abs=1e-3))
+
+
 def test_a_language_without_a_model_has_none(sentence: Sentence) -> None:
     assert (weighed(sentence, "Жахливий сервіс", UK).label, weighed(sentence, "mal", UK).evidence) == ("unknown", ())
 
@@ -123,7 +135,7 @@ def test_of_any_text_a_bounded_part_is_heard_a_bounded_number_of_times(sentence:
     start = time.process_time()
     tone = weighed(sentence, text)
     assert time.process_time() - start < 2.0  # a guard against quadratic work
-    ((_, *others),) = sentence.heard
+    ((_, _, *others),) = sentence.heard
     assert len(others) <= MOST
     assert all(len(other) <= LOOKAHEAD for other in others)
     assert all(text[one.start : one.end] == one.text for one in tone.evidence)
@@ -201,6 +213,13 @@ def test_many_may_ask_at_once(quality: Quality) -> None:
     alone = [weighed(quality, *one) for one in CONTRARY[:2]]
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(lambda one: weighed(quality, *one), CONTRARY[:2] * 3)) == alone * 3
+
+
+def test_what_lies_beyond_what_is_heard_does_not_move_up_when_a_word_is_left_out(quality: Quality) -> None:
+    """The transformer hears the first 126 pieces: of this text all but the outburst at its end."""
+    calm = "La oficina abre a las nueve de la mañana y cierra a las ocho de la tarde todos los días de la semana. " * 5
+    alone, followed = (weighed(quality, calm[:-2] + end) for end in (".", " pésimo horrible asqueroso fatal vergüenza"))
+    assert followed.evidence == alone.evidence
 
 
 def test_the_dearest_text_costs_seconds_at_most(quality: Quality) -> None:

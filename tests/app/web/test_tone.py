@@ -81,6 +81,13 @@ def test_a_text_that_repeats_its_title_or_answers_somebody_was_heard_alone() -> 
     assert texts_of(reply.text) == [("Qué ", None), ("estafa", -2.0)]
 
 
+def test_of_a_reply_nothing_is_marked_in_its_threads_title_though_it_begin_alike() -> None:
+    post = replace(heard("Pésimo servicio", "Pésimo, sí", Evidence(0, 6, "Pésimo", -2.0)), reply=True)
+    shown = said(post, "A")
+    assert texts_of(shown.title) == [("Pésimo servicio", None)]
+    assert texts_of(shown.text) == [("Pésimo", -2.0), (", sí", None)]
+
+
 @pytest.mark.parametrize(
     "evidence",
     [
@@ -248,6 +255,12 @@ def test_nobody_asks_about_what_their_key_does_not_cover(house: House, weighed: 
     assert (covered.status_code, covered.text) == (absent.status_code, absent.text) == (404, absent.text)
     assert visitor.get(weighed.replace("aurora", "brisa")).status_code == 404
     assert house.visitor("viewer", ("aurora",)).get(weighed).status_code == 200
+
+
+def test_of_what_was_taken_back_nobody_is_sent_to_read_the_words(house: House, weighed: str, diario: Source) -> None:
+    house.takes_back(diario, "<i>Café")
+    html = house.visitor().get("/brands/aurora").text
+    assert ("Its author took it back" in text(html), weighed in html) == (True, False)
 
 
 # ── what is said beside ──────────────────────────────────────────────────────
