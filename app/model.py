@@ -70,6 +70,17 @@ class Sentiment:
         _, second, best = sorted(self.probabilities)
         return best - second < UNCERTAIN
 
+    @property
+    def heard_in(self) -> Language:
+        """The language that the text was heard in; a confidence that was not kept is 0."""
+        return Language(self.language, self.language_confidence or 0.0)
+
+    @property
+    def opposed(self) -> bool:
+        """The evidence adds up to the other side of a label that is negative or positive."""
+        shown = sum(one.weight for one in self.evidence)
+        return shown > 0 if self.label == "negative" else shown < 0 and self.label == "positive"
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:

@@ -28,7 +28,7 @@ from app.api.params import (
 )
 from app.api.problems import conflict, not_found
 from app.api.sources import source_for
-from app.model import Correction, Label, Language, Mention, MentionFilter, Sentiment
+from app.model import Correction, Label, Mention, MentionFilter, Sentiment
 from app.pipeline.spoken import spoken
 
 router = APIRouter(prefix="/mentions", tags=["mentions"])
@@ -417,8 +417,7 @@ def weighed(deps: Deps, brand: str, post_id: int) -> tuple[Mention, Sentiment | 
     mention = deps.storage.mentions.get(brand, post_id)
     if mention is None:
         raise not_found("mention")
-    language = Language(mention.sentiment.language, mention.sentiment.language_confidence or 0.0)
-    return mention, weigh(deps.scorer, spoken(mention), language)
+    return mention, weigh(deps.scorer, spoken(mention), mention.sentiment.heard_in)
 
 
 @router.put(

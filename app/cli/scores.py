@@ -73,7 +73,7 @@ class Ears:
         """What the sentence says of its words, by `app.sentiment.weigh`; nothing where the fast tier hears alone."""
         from app.sentiment.weigh import weigh
 
-        weighed = weigh(self._scorer, text, Language(heard.language, heard.language_confidence or 0.0))
+        weighed = weigh(self._scorer, text, heard.heard_in)
         return weighed.evidence if weighed else ()
 
 

@@ -118,9 +118,7 @@ def disagree(parts: Mapping[str, float]) -> bool:
 
 def contradicts(sentiment: Sentiment) -> bool:
     """What the words say, in the parts or as they are marked, is not what the label says."""
-    shown = sum(one.weight for one in sentiment.evidence)
-    opposed = shown > 0 if sentiment.label == "negative" else shown < 0 and sentiment.label == "positive"
-    return opposed or disagree(sentiment.components)
+    return sentiment.opposed or disagree(sentiment.components)
 
 
 def _line(name: str, width: int, value: Text) -> Text:

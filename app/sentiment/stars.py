@@ -11,7 +11,7 @@ language without a model), one, two, four or five stars decide alone; three do n
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.model import Language, Sentiment
+from app.model import Sentiment
 from app.sentiment.base import NOBODY, judged
 
 PART = "stars"  # of `Sentiment.components`: what the stars say by themselves
@@ -42,7 +42,7 @@ def with_stars(heard: Sentiment, rating: int | None) -> Sentiment:
     reading = judged(
         both,
         scorer=NAME if heard.scorer == NOBODY else f"{heard.scorer}+{NAME}",
-        language=Language(heard.language, heard.language_confidence or 0.0),
+        language=heard.heard_in,
         evidence=heard.evidence,
         components={**heard.components, PART: round(alone[2] - alone[0], 3)},
     )

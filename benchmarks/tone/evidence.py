@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.model import Language, Sentiment
+from app.model import Language
 from app.sentiment.fast import Fast
 from app.sentiment.quality import Quality
 from app.sentiment.weigh import weigh
@@ -30,11 +30,6 @@ def gold() -> Iterator[tuple[str, list[str]]]:
         with (GOLD / f"{name}.tsv").open(encoding="utf-8", newline="") as lines:
             rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
             yield code, [row["text"] for row in rows]
-
-
-def opposed(tone: Sentiment) -> bool:
-    side = sum(one.weight for one in tone.evidence)
-    return side > 0 if tone.label == "negative" else side < 0
 
 
 def main() -> None:
@@ -57,9 +52,9 @@ def main() -> None:
             found = weigh(quality, text, language)
             seconds.append(time.process_time() - start)
             assert found is not None
-            against += opposed(tone)
-            weighed += opposed(found)
-            against_both += opposed(tone) and opposed(found)
+            against += tone.opposed
+            weighed += found.opposed
+            against_both += tone.opposed and found.opposed
         print(
             f"{code}: {len(charged)} charged texts; against it: stored {against / len(charged):.1%}, word by word"
             f" {weighed / len(charged):.1%}, both {against_both / len(charged):.1%};"

@@ -1,4 +1,7 @@
-"""The house: the application over a fresh SQLite file. PostgreSQL is storage's own tests' business."""
+"""The house: the application over a fresh SQLite file, and a brand and a source for whoever wants one in it.
+
+PostgreSQL is storage's own tests' business.
+"""
 
 import asyncio
 import shutil
@@ -7,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from app.model import Brand
+from collectors.base import Source
 from tests.app.api.house import House, open_house
 
 
@@ -18,3 +23,13 @@ def house(sqlite_template: Path, tmp_path: Path) -> Iterator[House]:
         opened = open_house(f"sqlite:///{file}", runner.get_loop())
         yield opened
         opened.storage.close()
+
+
+@pytest.fixture
+def aurora(house: House) -> Brand:
+    return house.brand("aurora")
+
+
+@pytest.fixture
+def diario(house: House) -> Source:
+    return house.source("diario")

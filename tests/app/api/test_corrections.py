@@ -15,16 +15,6 @@ from tests.app.api.house import NOON, Client, House
 
 
 @pytest.fixture
-def aurora(house: House) -> Brand:
-    return house.brand("aurora")
-
-
-@pytest.fixture
-def diario(house: House) -> Source:
-    return house.source("diario")
-
-
-@pytest.fixture
 def url(house: House, aurora: Brand, diario: Source) -> str:
     """The address of the correction of a mention that the scorer takes for negative."""
     house.hear(diario, house.item("a", {aurora: "negative"}, text="Not bad at all."))

@@ -22,16 +22,6 @@ def sentence(house: House) -> Sentence:
     return made
 
 
-@pytest.fixture
-def aurora(house: House) -> Brand:
-    return house.brand("aurora")
-
-
-@pytest.fixture
-def diario(house: House) -> Source:
-    return house.source("diario")
-
-
 def heard(house: House, brand: Brand, source: Source, title: str, text: str, language: str = "es", **post: Any) -> str:
     """A mention, and the address of its evidence."""
     house.hear(source, house.item(title, {brand: "negative"}, text=text, heard={"language": language}, **post))

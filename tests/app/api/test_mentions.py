@@ -12,16 +12,6 @@ from collectors.base import Source
 from tests.app.api.house import NOON, Client, House
 
 
-@pytest.fixture
-def aurora(house: House) -> Brand:
-    return house.brand("aurora")
-
-
-@pytest.fixture
-def diario(house: House) -> Source:
-    return house.source("diario")
-
-
 def keys(caller: Client, query: str = "") -> list[str]:
     answer = caller.get(f"/api/v1/mentions{query}")
     assert answer.status_code == 200, answer.text

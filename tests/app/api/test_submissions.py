@@ -14,11 +14,6 @@ URL = "/api/v1/posts"
 
 
 @pytest.fixture
-def aurora(house: House) -> Brand:
-    return house.brand("aurora")
-
-
-@pytest.fixture
 def inbox(house: House, aurora: Brand) -> Source:
     return house.source("reviews", kind="inbox", url=None, brands=(aurora.slug,))
 

@@ -21,16 +21,6 @@ from tests.app.web.test_session import ORIGIN, token
 CLOSE = {"probabilities": (0.45, 0.4, 0.15), "score": -0.3}
 
 
-@pytest.fixture
-def aurora(house: House) -> Brand:
-    return house.brand("aurora")
-
-
-@pytest.fixture
-def diario(house: House) -> Source:
-    return house.source("diario")
-
-
 def rows(html: str) -> list[str]:
     """The mentions of a page."""
     return re.findall(r'<li class="mention.*?</li>', html, re.S)
